@@ -1,0 +1,19 @@
+//! Kinds of content that tool answers carry. Front ends draw kinds, never tool names.
+
+use serde::{Deserialize, Serialize};
+
+use super::path::ProjectPath;
+
+/// A piece of an answer, by how it wants to be drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// Plain words.
+    Text { text: String },
+    /// Source text in a language.
+    Code { language: String, text: String },
+    /// A file of the project that was written or read.
+    File { path: ProjectPath },
+    /// Output of a program, control characters included.
+    Terminal { text: String },
+}

@@ -1,0 +1,217 @@
+//! What the engine tells: facts, glimpses, snapshots and replies.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::change::FileChange;
+use super::content::Content;
+use super::fault::Fault;
+use super::id::{CallId, RequestId, Seq, SessionId, StepId, TurnId};
+use super::model::{ModelInfo, ModelRef, TurnProtocol};
+use super::op::Reply;
+use super::path::ProjectPath;
+use super::plan::{PlannedStep, StepState};
+use super::project::Project;
+use super::session::{SessionView, TurnOutcome};
+use super::usage::{Cost, Usage};
+
+/// One message from the engine to every front end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Numbered and stored; must arrive.
+    Fact(Fact),
+    /// Neither stored nor guaranteed.
+    Glimpse { session: SessionId, glimpse: Glimpse },
+    /// The whole state of a session, for a client that opens it or has lagged.
+    Snapshot { session: SessionId, view: Box<SessionView> },
+    /// The answer to a request.
+    Reply { request: RequestId, reply: Reply },
+    /// Weights being fetched; `total` is `None` while unknown.
+    Pull { name: String, stage: String, received: u64, total: Option<u64> },
+    /// Whether what is shown is also stored.
+    Saving { saving: Saving },
+    /// This client missed events: ask for a snapshot. Made on the client's side of the channel.
+    Lagged,
+}
+
+/// Whether facts reach the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Saving {
+    /// Every fact so far is stored.
+    UpToDate,
+    /// So many facts are held in memory and tried again; why they could not be stored.
+    Behind { pending: usize, fault: Fault },
+    /// Nothing is stored in this run; why.
+    Off { fault: Fault },
+}
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    pub session: SessionId,
+    /// Its number; the order of facts is the order of their numbers, whatever the clock did.
+    pub seq: Seq,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub body: FactBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FactBody {
+    SessionStarted {
+        project: Project,
+        kiln: String,
+    },
+    TitleChanged {
+        title: String,
+    },
+    ModelSelected {
+        model: ModelInfo,
+    },
+    /// The person wrote while a turn ran; it will be sent when that turn ends.
+    MessageQueued {
+        text: String,
+    },
+    /// The queued message at this position was sent or taken back.
+    QueuedTaken {
+        index: usize,
+    },
+    /// A turn begins with the person's words.
+    TurnStarted {
+        turn: TurnId,
+        text: String,
+        model: ModelRef,
+        protocol: TurnProtocol,
+    },
+    /// The plan of the turn, replacing any plan before it.
+    PlanSet {
+        turn: TurnId,
+        steps: Vec<PlannedStep>,
+    },
+    StepChanged {
+        step: StepId,
+        state: StepState,
+    },
+    /// The model's reasoning, finished.
+    Reasoned {
+        turn: TurnId,
+        text: String,
+        opaque: Option<serde_json::Value>,
+    },
+    /// A stretch of the model's visible answer, finished, or cut off and marked so.
+    Answered {
+        turn: TurnId,
+        text: String,
+        whole: bool,
+    },
+    /// The model called a tool; written before the tool runs.
+    ToolCalled {
+        turn: TurnId,
+        call: CallId,
+        name: String,
+        arguments: serde_json::Value,
+    },
+    /// What the tool said; `failed` answers are told to the model as errors.
+    ToolAnswered {
+        turn: TurnId,
+        call: CallId,
+        failed: bool,
+        content: Vec<Content>,
+    },
+    /// A file was written and is whole.
+    FileChanged {
+        change: FileChange,
+    },
+    /// Tokens of one request.
+    UsageRecorded {
+        turn: TurnId,
+        model: ModelRef,
+        usage: Usage,
+        cost: Cost,
+    },
+    /// Something the person should know that is no error.
+    Noticed {
+        text: String,
+    },
+    TurnEnded {
+        turn: TurnId,
+        outcome: TurnOutcome,
+    },
+    /// Files were brought back to their state before that turn.
+    Undone {
+        turn: TurnId,
+        paths: Vec<ProjectPath>,
+    },
+    Exported {
+        target: String,
+        path: String,
+        files: usize,
+        bytes: u64,
+    },
+}
+
+/// What a turn is doing right now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Weights are being read into memory.
+    LoadingModel,
+    /// The request is on its way; nothing has come back yet.
+    Waiting,
+    /// A local model reads the prompt: tokens read, tokens in all.
+    ReadingPrompt {
+        done: u64,
+        total: u64,
+    },
+    Thinking,
+    Answering,
+    /// A file is being written.
+    Writing {
+        path: ProjectPath,
+    },
+    /// A tool runs.
+    Running {
+        tool: String,
+    },
+    /// The provider could not serve; trying again in so many milliseconds.
+    Retrying {
+        attempt: u32,
+        of: u32,
+        wait_ms: u64,
+        why: Fault,
+    },
+}
+
+/// A passing sight of a running turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "glimpse", rename_all = "snake_case")]
+pub enum Glimpse {
+    Phase {
+        phase: Phase,
+    },
+    /// More of the answer's text.
+    Text {
+        text: String,
+    },
+    /// More of the reasoning.
+    Reasoning {
+        text: String,
+    },
+    /// A file begins to be written; what was shown of it before is replaced.
+    FileOpened {
+        path: ProjectPath,
+    },
+    /// More of the file that was opened last under this path.
+    FileText {
+        path: ProjectPath,
+        text: String,
+    },
+    /// The file will not be completed; nothing was written.
+    FileDropped {
+        path: ProjectPath,
+    },
+}

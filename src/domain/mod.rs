@@ -1,0 +1,32 @@
+//! The nouns of Kiln and the language of its seam: [`Op`] in, [`Event`] out.
+//!
+//! Everything here is plain data that serialises to JSON; the same words are stored in the
+//! database, printed by `kiln exec --json` and drawn by the terminal. This room does no I/O, reads
+//! no clock and imports nothing else of ours.
+
+pub mod catalog;
+pub mod change;
+pub mod content;
+pub mod event;
+pub mod fault;
+pub mod id;
+pub mod model;
+pub mod op;
+pub mod path;
+pub mod plan;
+pub mod project;
+pub mod session;
+pub mod usage;
+
+pub use change::{ChangeKind, FileChange};
+pub use content::Content;
+pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
+pub use fault::{Fault, FaultClass, Retry};
+pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
+pub use model::{ModelInfo, ModelRef, ToolCalling, TurnProtocol};
+pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
+pub use path::{PathRefusal, ProjectPath};
+pub use plan::{PlannedStep, Step, StepState};
+pub use project::Project;
+pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
+pub use usage::{Cost, Money, Usage};

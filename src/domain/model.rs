@@ -1,0 +1,110 @@
+//! Who answers: providers' models and what they can do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ModelName, ProviderId};
+
+/// A model at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModelRef {
+    pub provider: ProviderId,
+    pub model: ModelName,
+}
+
+impl ModelRef {
+    /// From the two names.
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
+        Self { provider: ProviderId::new(provider), model: ModelName::new(model) }
+    }
+}
+
+impl fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// Whether the model can call tools over its provider's protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolCalling {
+    /// It takes tool definitions and answers with calls.
+    #[default]
+    Native,
+    /// It only writes text; files travel in fenced blocks.
+    None,
+}
+
+/// How a turn talks with the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnProtocol {
+    /// Plan and files are tool calls.
+    Tools,
+    /// Plan and files are fenced blocks in the answer's text.
+    Fenced,
+    /// As `Fenced`, but one small request a step, each answer held to a grammar: for models too
+    /// small to keep a format by themselves.
+    Guided,
+}
+
+/// Prices in billionths of a US dollar per token (equal to dollars per billion tokens).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prices {
+    pub input: u64,
+    pub cache_read: u64,
+    pub cache_write_short: u64,
+    pub cache_write_long: u64,
+    pub output: u64,
+}
+
+impl Prices {
+    /// What a usage costs at these prices.
+    pub fn cost(&self, usage: &super::usage::Usage) -> super::usage::Money {
+        super::usage::Money(
+            usage.input_uncached * self.input
+                + usage.cache_read * self.cache_read
+                + usage.cache_write_short * self.cache_write_short
+                + usage.cache_write_long * self.cache_write_long
+                + usage.output() * self.output,
+        )
+    }
+}
+
+/// What is known of a model. Unknown parts are `None`, and the model is usable all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    pub reference: ModelRef,
+    /// The provider's display name, or the model's name.
+    pub title: String,
+    /// Tokens of prompt and answer together.
+    #[serde(default)]
+    pub window: Option<u64>,
+    /// Tokens of one answer at most.
+    #[serde(default)]
+    pub max_output: Option<u64>,
+    #[serde(default)]
+    pub prices: Option<Prices>,
+    /// How a turn talks with it.
+    pub protocol: TurnProtocol,
+    /// What the person should know before relying on it, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl ModelInfo {
+    /// A model of which nothing but the name is known.
+    pub fn unknown(reference: ModelRef) -> Self {
+        Self {
+            title: reference.model.as_str().to_owned(),
+            reference,
+            window: None,
+            max_output: None,
+            prices: None,
+            protocol: TurnProtocol::Tools,
+            note: None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a front end asks of the engine, and the answers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::Description;
+use super::fault::Fault;
+use super::id::{RequestId, SessionId, TurnId};
+use super::model::{ModelInfo, ModelRef};
+use super::path::ProjectPath;
+use super::session::SessionSummary;
+
+/// An [`Op`] with the number that its [`Reply`] will name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    pub request: RequestId,
+    pub op: Op,
+}
+
+/// A wish. Each is answered by exactly one [`Reply`]; what it causes arrives as facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Op {
+    /// What is here: default model, providers, weights, troubles. Answer: [`Reply::Described`].
+    Describe,
+    /// Makes a session; with a prompt, its first turn starts at once. Answer: [`Reply::Session`].
+    StartSession { project: NewProject, model: Option<ModelRef>, prompt: Option<String> },
+    /// Loads a stored session; a snapshot event precedes the answer [`Reply::Session`].
+    OpenSession { session: SessionId },
+    /// Asks for a snapshot event of a session, as after a lag. Answer: [`Reply::Done`].
+    Snapshot { session: SessionId },
+    /// A message; starts a turn, or is queued while one runs. Answer: [`Reply::Done`].
+    Send { session: SessionId, text: String },
+    /// Takes a queued message back, by its position among the queued ones, from 0.
+    DropQueued { session: SessionId, index: usize },
+    /// Ends the running turn. What it has written so far stays.
+    Cancel { session: SessionId },
+    /// Runs the last turn's prompt again after a failure.
+    Retry { session: SessionId },
+    /// Brings the files back to their state before the last turn that changed any.
+    Undo { session: SessionId },
+    /// Chooses who answers from the next turn on.
+    SelectModel { session: SessionId, model: ModelRef },
+    /// Gives a session a title.
+    Rename { session: SessionId, title: String },
+    /// All stored sessions, newest first. Answer: [`Reply::Sessions`].
+    ListSessions,
+    /// Deletes a session and, for a scratch project, its folder.
+    RemoveSession { session: SessionId },
+    /// Models of one provider, or of all that are ready. Answer: [`Reply::Models`].
+    ListModels { provider: Option<super::id::ProviderId> },
+    /// Fetches embedded weights; progress arrives as [`super::Event::Pull`].
+    PullModel { name: String, from: PullSource },
+    /// A file now and before the last turn that touched it. Answer: [`Reply::File`].
+    ReadFile { session: SessionId, path: ProjectPath },
+    /// The project's files, ignored ones left out. Answer: [`Reply::Files`].
+    ListFiles { session: SessionId },
+    /// Writes the project out. Answer: [`Reply::Exported`].
+    Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
+}
+
+/// Which folder a new session works in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum NewProject {
+    /// An existing folder.
+    Directory { root: PathBuf },
+    /// A fresh folder among Kiln's own data, named after the session.
+    Scratch,
+}
+
+/// Where embedded weights come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullSource {
+    /// The catalogue's own address, and its fallback where there is one.
+    Catalogue,
+    /// A GGUF file on this machine.
+    File(PathBuf),
+}
+
+/// Where an export goes: the part before the colon of `folder:PATH` or `zip:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportTarget {
+    /// The target's id.
+    pub kind: String,
+    /// Its destination; relative paths are taken from the current directory.
+    pub path: PathBuf,
+}
+
+/// What an export does when its destination exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExistingFiles {
+    /// Refuse, and leave what is there.
+    Keep,
+    /// Replace it as a whole.
+    Replace,
+}
+
+/// The answer to an [`Op`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// It was taken; what follows arrives as facts.
+    Done,
+    /// It was not, and why.
+    Failed {
+        fault: Fault,
+    },
+    Described {
+        description: Box<Description>,
+    },
+    Session {
+        session: SessionId,
+    },
+    Sessions {
+        sessions: Vec<SessionSummary>,
+    },
+    Models {
+        models: Vec<ModelInfo>,
+    },
+    Pulled {
+        name: String,
+        path: PathBuf,
+    },
+    File {
+        file: FileView,
+    },
+    Files {
+        files: Vec<ProjectPath>,
+    },
+    Undone {
+        turn: TurnId,
+        paths: Vec<ProjectPath>,
+    },
+    Exported {
+        path: PathBuf,
+        files: usize,
+        bytes: u64,
+        renamed: Vec<(String, String)>,
+    },
+}
+
+/// A file's text now and before the turn that last changed it. `None` stands for "no such file".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileView {
+    pub path: ProjectPath,
+    pub before: Option<String>,
+    pub now: Option<String>,
+    /// Set when the bytes are not UTF-8 text; both texts are `None` then.
+    pub binary: bool,
+}

@@ -1,0 +1,383 @@
+//! The state of a session: a fold of its facts, and the fold of its glimpses beside it.
+//!
+//! The engine and every front end use these same folds, so a stored session, a live one and the
+//! output of `kiln exec --json` mean the same.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::change::FileChange;
+use super::content::Content;
+use super::event::{Fact, FactBody, Glimpse, Phase};
+use super::fault::Fault;
+use super::id::{CallId, Seq, SessionId, TurnId};
+use super::model::{ModelInfo, ModelRef};
+use super::path::ProjectPath;
+use super::plan::{PlannedStep, Step, StepState};
+use super::project::Project;
+use super::usage::{Cost, Usage};
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum TurnOutcome {
+    /// The model finished.
+    Completed,
+    /// The person stopped it.
+    Cancelled,
+    /// It could not go on.
+    Failed { fault: Fault },
+    /// Kiln ended while the turn ran; found at the next start.
+    Interrupted,
+}
+
+/// A line of the transcript.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The fact that made it; unique within the session.
+    pub seq: Seq,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub kind: ItemKind,
+}
+
+/// What the transcript shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case")]
+pub enum ItemKind {
+    User { turn: TurnId, text: String },
+    Reasoning { turn: TurnId, text: String },
+    Answer { turn: TurnId, text: String, whole: bool },
+    Call { turn: TurnId, call: CallId, name: String, arguments: serde_json::Value, answer: Option<CallAnswer> },
+    Change { change: FileChange },
+    Notice { text: String },
+    Ended { turn: TurnId, outcome: TurnOutcome },
+    Undone { turn: TurnId, paths: Vec<ProjectPath> },
+    Exported { target: String, path: String, files: usize, bytes: u64 },
+}
+
+/// What a tool said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallAnswer {
+    pub failed: bool,
+    pub content: Vec<Content>,
+}
+
+/// A session's facts, folded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionState {
+    /// The session; `None` before the first fact.
+    pub session: Option<SessionId>,
+    /// The newest fact that is folded in.
+    pub seq: Seq,
+    pub project: Option<Project>,
+    pub title: Option<String>,
+    pub model: Option<ModelInfo>,
+    /// The newest turn.
+    pub turn: TurnId,
+    /// When the running turn began; `None` while the session waits for the person.
+    pub running_since: Option<Timestamp>,
+    pub items: Vec<Item>,
+    pub plan: Vec<Step>,
+    /// The newest change of each file that the session touched and that stands.
+    pub changes: BTreeMap<ProjectPath, FileChange>,
+    /// Messages that wait for the running turn to end.
+    pub queue: Vec<String>,
+    pub usage: Usage,
+    pub cost: Cost,
+    /// Prompt and answer of the newest request: what the window now holds.
+    pub context_tokens: u64,
+    /// Turns whose changes were taken back.
+    pub undone: Vec<TurnId>,
+}
+
+impl SessionState {
+    /// The state before any fact.
+    pub fn empty() -> Self {
+        Self { cost: Cost::ZERO, ..Self::default() }
+    }
+
+    /// Whether a turn runs.
+    pub fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
+    /// Folds one fact in. A fact that is folded already changes nothing.
+    ///
+    /// Returns `false` when facts before this one are missing: the caller needs a snapshot.
+    #[must_use]
+    pub fn apply(&mut self, fact: &Fact) -> bool {
+        if fact.seq <= self.seq {
+            return true;
+        }
+        if fact.seq != self.seq.next() {
+            return false;
+        }
+        self.seq = fact.seq;
+        self.session = Some(fact.session);
+        self.fold(fact);
+        true
+    }
+
+    fn fold(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::SessionStarted { project, .. } => self.project = Some(project.clone()),
+            FactBody::TitleChanged { title } => self.title = Some(title.clone()),
+            FactBody::ModelSelected { model } => self.model = Some(model.clone()),
+            FactBody::MessageQueued { text } => self.queue.push(text.clone()),
+            FactBody::QueuedTaken { index } => {
+                if *index < self.queue.len() {
+                    self.queue.remove(*index);
+                }
+            }
+            FactBody::TurnStarted { turn, text, .. } => {
+                self.turn = *turn;
+                self.running_since = Some(fact.at);
+                self.plan.clear();
+                self.push(fact, ItemKind::User { turn: *turn, text: text.clone() });
+            }
+            FactBody::PlanSet { steps, .. } => self.set_plan(steps),
+            FactBody::StepChanged { step, state } => {
+                if let Some(step) = self.plan.iter_mut().find(|s| s.id == *step) {
+                    step.state = *state;
+                    match state {
+                        StepState::Pending => {}
+                        StepState::Running => step.started = Some(fact.at),
+                        StepState::Done | StepState::Failed | StepState::Skipped => step.ended = Some(fact.at),
+                    }
+                }
+            }
+            FactBody::Reasoned { turn, text, .. } => {
+                self.push(fact, ItemKind::Reasoning { turn: *turn, text: text.clone() });
+            }
+            FactBody::Answered { turn, text, whole } => {
+                self.push(fact, ItemKind::Answer { turn: *turn, text: text.clone(), whole: *whole });
+            }
+            FactBody::ToolCalled { turn, call, name, arguments } => self.push(
+                fact,
+                ItemKind::Call {
+                    turn: *turn,
+                    call: call.clone(),
+                    name: name.clone(),
+                    arguments: arguments.clone(),
+                    answer: None,
+                },
+            ),
+            FactBody::ToolAnswered { call, failed, content, .. } => self.answer_call(call, *failed, content),
+            FactBody::FileChanged { change } => {
+                self.changes.insert(change.path.clone(), change.clone());
+                self.push(fact, ItemKind::Change { change: change.clone() });
+            }
+            FactBody::UsageRecorded { usage, cost, .. } => {
+                self.usage += *usage;
+                self.cost = self.cost.plus(*cost);
+                self.context_tokens = usage.total();
+            }
+            FactBody::Noticed { text } => self.push(fact, ItemKind::Notice { text: text.clone() }),
+            FactBody::TurnEnded { turn, outcome } => {
+                self.running_since = None;
+                self.end_steps(outcome, fact.at);
+                self.push(fact, ItemKind::Ended { turn: *turn, outcome: outcome.clone() });
+            }
+            FactBody::Undone { turn, paths } => {
+                self.undone.push(*turn);
+                self.rebuild_changes();
+                self.push(fact, ItemKind::Undone { turn: *turn, paths: paths.clone() });
+            }
+            FactBody::Exported { target, path, files, bytes } => self.push(
+                fact,
+                ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
+            ),
+        }
+    }
+
+    fn push(&mut self, fact: &Fact, kind: ItemKind) {
+        self.items.push(Item { seq: fact.seq, at: fact.at, kind });
+    }
+
+    /// A new plan keeps the course of steps whose number and title it repeats.
+    fn set_plan(&mut self, steps: &[PlannedStep]) {
+        let old = std::mem::take(&mut self.plan);
+        self.plan = steps
+            .iter()
+            .map(|planned| {
+                old.iter().find(|s| s.id == planned.id && s.title == planned.title).cloned().unwrap_or_else(|| Step {
+                    id: planned.id,
+                    title: planned.title.clone(),
+                    state: StepState::Pending,
+                    started: None,
+                    ended: None,
+                })
+            })
+            .collect();
+    }
+
+    fn answer_call(&mut self, call: &CallId, failed: bool, content: &[Content]) {
+        let open = self.items.iter_mut().rev().find_map(|item| match &mut item.kind {
+            ItemKind::Call { call: id, answer, .. } if id == call && answer.is_none() => Some(answer),
+            _ => None,
+        });
+        if let Some(answer) = open {
+            *answer = Some(CallAnswer { failed, content: content.to_vec() });
+        }
+    }
+
+    /// Steps that a failed or stopped turn left running did not succeed; those never begun stay as
+    /// they are, so that the person sees what is missing.
+    fn end_steps(&mut self, outcome: &TurnOutcome, at: Timestamp) {
+        let state = match outcome {
+            TurnOutcome::Completed => StepState::Done,
+            TurnOutcome::Cancelled | TurnOutcome::Failed { .. } | TurnOutcome::Interrupted => StepState::Failed,
+        };
+        for step in self.plan.iter_mut().filter(|s| s.state == StepState::Running) {
+            step.state = state;
+            step.ended = Some(at);
+        }
+    }
+
+    fn rebuild_changes(&mut self) {
+        self.changes.clear();
+        for item in &self.items {
+            if let ItemKind::Change { change } = &item.kind
+                && !self.undone.contains(&change.turn)
+            {
+                self.changes.insert(change.path.clone(), change.clone());
+            }
+        }
+    }
+
+    /// The changes of one turn, oldest first.
+    pub fn changes_of(&self, turn: TurnId) -> Vec<FileChange> {
+        self.items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Change { change } if change.turn == turn => Some(change.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The newest turn that changed files and was not undone.
+    pub fn undoable_turn(&self) -> Option<TurnId> {
+        self.items.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Change { change } if !self.undone.contains(&change.turn) => Some(change.turn),
+            _ => None,
+        })
+    }
+
+    /// The title, or the first words of the first message, or "new session".
+    pub fn display_title(&self) -> String {
+        if let Some(title) = &self.title {
+            return title.clone();
+        }
+        let first = self.items.iter().find_map(|item| match &item.kind {
+            ItemKind::User { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        first.map_or_else(|| "new session".to_owned(), title_from)
+    }
+}
+
+/// The first line of a message, shortened for a list.
+pub fn title_from(text: &str) -> String {
+    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("").trim();
+    let mut title: String = line.chars().take(60).collect();
+    if line.chars().count() > 60 {
+        title.push('…');
+    }
+    title
+}
+
+/// What can be seen of the running turn beyond its facts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Live {
+    pub phase: Option<Phase>,
+    /// Answer text that is not a fact yet.
+    pub answer: String,
+    /// Reasoning that is not a fact yet.
+    pub reasoning: String,
+    /// Files being written, with their text so far.
+    pub files: BTreeMap<ProjectPath, String>,
+    /// The file that was written to last.
+    pub current_file: Option<ProjectPath>,
+}
+
+impl Live {
+    /// Folds a glimpse in.
+    pub fn apply(&mut self, glimpse: &Glimpse) {
+        match glimpse {
+            Glimpse::Phase { phase } => self.phase = Some(phase.clone()),
+            Glimpse::Text { text } => self.answer.push_str(text),
+            Glimpse::Reasoning { text } => self.reasoning.push_str(text),
+            Glimpse::FileOpened { path } => {
+                self.files.insert(path.clone(), String::new());
+                self.current_file = Some(path.clone());
+            }
+            Glimpse::FileText { path, text } => {
+                self.files.entry(path.clone()).or_default().push_str(text);
+                self.current_file = Some(path.clone());
+            }
+            Glimpse::FileDropped { path } => self.drop_file(path),
+        }
+    }
+
+    /// A fact takes the place of the glimpses that announced it.
+    fn settle(&mut self, body: &FactBody) {
+        match body {
+            FactBody::TurnStarted { .. } | FactBody::TurnEnded { .. } => *self = Self::default(),
+            FactBody::Answered { .. } => self.answer.clear(),
+            FactBody::Reasoned { .. } => self.reasoning.clear(),
+            FactBody::FileChanged { change } => self.drop_file(&change.path),
+            _ => {}
+        }
+    }
+
+    fn drop_file(&mut self, path: &ProjectPath) {
+        self.files.remove(path);
+        if self.current_file.as_ref() == Some(path) {
+            self.current_file = None;
+        }
+    }
+}
+
+/// Facts and glimpses of one session, folded side by side: all that a front end needs to draw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    pub state: SessionState,
+    #[serde(default)]
+    pub live: Live,
+}
+
+impl SessionView {
+    /// The view before any fact.
+    pub fn empty() -> Self {
+        Self { state: SessionState::empty(), live: Live::default() }
+    }
+
+    /// Folds a fact into both sides; `false` when facts before it are missing.
+    #[must_use]
+    pub fn apply(&mut self, fact: &Fact) -> bool {
+        let known = fact.seq <= self.state.seq;
+        let complete = self.state.apply(fact);
+        if complete && !known {
+            self.live.settle(&fact.body);
+        }
+        complete
+    }
+}
+
+/// A stored session in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSummary {
+    pub session: SessionId,
+    pub title: String,
+    pub project: Project,
+    pub model: Option<ModelRef>,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    /// Number of its facts.
+    pub facts: u64,
+}
