@@ -44,3 +44,17 @@ impl FileChange {
         }
     }
 }
+
+/// The content of a file, under the hash of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    pub hash: ContentHash,
+    pub bytes: Vec<u8>,
+}
+
+impl Blob {
+    /// Hashes the bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { hash: ContentHash::of(&bytes), bytes }
+    }
+}

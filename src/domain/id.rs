@@ -121,3 +121,19 @@ text_id! {
     /// SHA-256 of a file's bytes in lower-case hex; the key of a stored blob.
     ContentHash
 }
+
+impl ContentHash {
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::{Digest, Sha256};
+
+        let digest = Sha256::digest(bytes);
+        let mut text = String::with_capacity(64);
+        for byte in digest {
+            for nibble in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            }
+        }
+        Self(text)
+    }
+}

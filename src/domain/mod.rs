@@ -18,7 +18,7 @@ pub mod project;
 pub mod session;
 pub mod usage;
 
-pub use change::{ChangeKind, FileChange};
+pub use change::{Blob, ChangeKind, FileChange};
 pub use content::Content;
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
 pub use fault::{Fault, FaultClass, Retry};

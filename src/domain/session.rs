@@ -48,7 +48,7 @@ pub struct Item {
 #[serde(tag = "item", rename_all = "snake_case")]
 pub enum ItemKind {
     User { turn: TurnId, text: String },
-    Reasoning { turn: TurnId, text: String },
+    Reasoning { turn: TurnId, text: String, opaque: Option<serde_json::Value> },
     Answer { turn: TurnId, text: String, whole: bool },
     Call { turn: TurnId, call: CallId, name: String, arguments: serde_json::Value, answer: Option<CallAnswer> },
     Change { change: FileChange },
@@ -61,6 +61,8 @@ pub enum ItemKind {
 /// What a tool said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallAnswer {
+    /// The fact that brought it: what the model said after this number, it said knowing the answer.
+    pub seq: Seq,
     pub failed: bool,
     pub content: Vec<Content>,
 }
@@ -149,8 +151,8 @@ impl SessionState {
                     }
                 }
             }
-            FactBody::Reasoned { turn, text, .. } => {
-                self.push(fact, ItemKind::Reasoning { turn: *turn, text: text.clone() });
+            FactBody::Reasoned { turn, text, opaque } => {
+                self.push(fact, ItemKind::Reasoning { turn: *turn, text: text.clone(), opaque: opaque.clone() });
             }
             FactBody::Answered { turn, text, whole } => {
                 self.push(fact, ItemKind::Answer { turn: *turn, text: text.clone(), whole: *whole });
@@ -165,7 +167,7 @@ impl SessionState {
                     answer: None,
                 },
             ),
-            FactBody::ToolAnswered { call, failed, content, .. } => self.answer_call(call, *failed, content),
+            FactBody::ToolAnswered { call, failed, content, .. } => self.answer_call(fact.seq, call, *failed, content),
             FactBody::FileChanged { change } => {
                 self.changes.insert(change.path.clone(), change.clone());
                 self.push(fact, ItemKind::Change { change: change.clone() });
@@ -214,13 +216,13 @@ impl SessionState {
             .collect();
     }
 
-    fn answer_call(&mut self, call: &CallId, failed: bool, content: &[Content]) {
+    fn answer_call(&mut self, seq: Seq, call: &CallId, failed: bool, content: &[Content]) {
         let open = self.items.iter_mut().rev().find_map(|item| match &mut item.kind {
             ItemKind::Call { call: id, answer, .. } if id == call && answer.is_none() => Some(answer),
             _ => None,
         });
         if let Some(answer) = open {
-            *answer = Some(CallAnswer { failed, content: content.to_vec() });
+            *answer = Some(CallAnswer { seq, failed, content: content.to_vec() });
         }
     }
 
