@@ -1,0 +1,8 @@
+//! Limits that no good server comes near, so that a bad one cannot fill the memory.
+
+/// Bytes that are kept of an error's body.
+pub const ERROR_BODY: usize = 64 * 1024;
+/// Bytes of one event of a stream, and of one line.
+pub const STREAM_EVENT: usize = 4 * 1024 * 1024;
+/// Bytes of an answer that comes as one JSON document.
+pub const WHOLE_ANSWER: usize = 16 * 1024 * 1024;
