@@ -51,6 +51,29 @@ impl ProviderError {
         matches!(self, Self::RateLimited { .. } | Self::Overloaded { .. } | Self::Offline { .. } | Self::Broken { .. })
     }
 
+    /// The provider's own words, to be cleaned of secrets before they go on.
+    pub fn message_mut(&mut self) -> &mut String {
+        match self {
+            Self::Auth { message }
+            | Self::Quota { message }
+            | Self::RateLimited { message, .. }
+            | Self::TooLong { message }
+            | Self::Refused { message }
+            | Self::BadRequest { message, .. }
+            | Self::ModelGone { message }
+            | Self::Overloaded { message, .. }
+            | Self::Offline { message }
+            | Self::Broken { message }
+            | Self::WeightsMissing { message, .. }
+            | Self::Internal { message } => message,
+        }
+    }
+
+    /// A stream that is not what the protocol says.
+    pub fn broken(message: impl Into<String>) -> Self {
+        Self::Broken { message: message.into() }
+    }
+
     /// How long the provider asked to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -4,8 +4,17 @@
 //! model; `scripted` plays a recording. This room never decides who is asked and never touches
 //! files of a project.
 
+pub mod cassette;
+pub mod catalogue;
 pub mod chat;
 pub mod error;
+pub mod http;
+pub mod local;
+pub mod registry;
+pub mod scripted;
+pub mod scrub;
+pub mod shelf;
+pub mod wire;
 
 use futures::future::BoxFuture;
 

@@ -1,0 +1,291 @@
+//! Joins a wire to the network: sends requests, reads answers, learns what a server does not take.
+//!
+//! It does not send again after a failure; whoever asks decides that, visibly. The one exception
+//! is a refusal that names an optional field: the field is left out from then on.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::catalogue::Catalogue;
+use super::chat::{AnswerStream, ChatRequest, StreamEvent};
+use super::error::ProviderError;
+use super::scrub::Scrubber;
+use super::wire::{Decoder, Framing, Quirks, Wire, WireRequest};
+use super::{ModelInfo, Provider};
+use crate::domain::{ModelRef, ProviderId};
+use crate::net::limit::WHOLE_ANSWER;
+use crate::net::request::collect;
+use crate::net::retry_after::retry_after;
+use crate::net::sse::{self, Frame};
+use crate::net::{Body, Client, HttpRequest, HttpResponse, NetError};
+
+/// How often one request may be changed and sent anew because a field was refused.
+const CHANGES: usize = 6;
+
+/// Where a provider is and what opens it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The address before the paths of the protocol.
+    pub base_url: String,
+    pub key: Option<SecretString>,
+}
+
+/// A provider over HTTP; cheap to clone.
+#[derive(Clone)]
+pub struct HttpProvider {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    id: ProviderId,
+    title: String,
+    wire: &'static dyn Wire,
+    net: Client,
+    endpoint: Endpoint,
+    quirks: Mutex<Quirks>,
+    catalogue: Arc<Catalogue>,
+    scrubber: Scrubber,
+}
+
+impl HttpProvider {
+    /// A provider that was not spoken to yet.
+    pub fn new(
+        (id, title): (ProviderId, String),
+        wire: &'static dyn Wire,
+        net: Client,
+        endpoint: Endpoint,
+        quirks: Quirks,
+        catalogue: Arc<Catalogue>,
+    ) -> Self {
+        let scrubber = Scrubber::new(endpoint.key.iter().cloned().collect());
+        let quirks = Mutex::new(quirks);
+        Self { shared: Arc::new(Shared { id, title, wire, net, endpoint, quirks, catalogue, scrubber }) }
+    }
+}
+
+impl Provider for HttpProvider {
+    fn title(&self) -> &str {
+        &self.shared.title
+    }
+
+    fn stream(&self, request: ChatRequest) -> AnswerStream {
+        let shared = Arc::clone(&self.shared);
+        stream::once(async move {
+            let scrubber = shared.scrubber.clone();
+            let answer = shared.open(&request).await.map_err(|error| clean(error, &scrubber))?;
+            Ok::<_, ProviderError>(answer.map_err(move |error| clean(error, &scrubber)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    fn list_models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+        self.shared.list_models().map(|result| result.map_err(|error| clean(error, &self.shared.scrubber))).boxed()
+    }
+}
+
+fn clean(mut error: ProviderError, scrubber: &Scrubber) -> ProviderError {
+    let message = error.message_mut();
+    let scrubbed = scrubber.scrub(message).into_owned();
+    *message = scrubbed;
+    error
+}
+
+impl Shared {
+    fn quirks(&self) -> Quirks {
+        self.quirks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn address(&self, path: &str) -> String {
+        let base = self.endpoint.base_url.trim_end_matches('/');
+        // Base URLs are given with and without the version that the path begins with.
+        match path.strip_prefix("/v1/") {
+            Some(rest) if base.ends_with("/v1") => format!("{base}/{rest}"),
+            _ => format!("{base}{path}"),
+        }
+    }
+
+    fn prepare(&self, mut request: HttpRequest, headers: &[(&'static str, String)]) -> HttpRequest {
+        for (name, value) in headers {
+            request = request.header(*name, value.clone());
+        }
+        match &self.endpoint.key {
+            Some(key) => {
+                let (name, value) = self.wire.authorize(key);
+                request.secret_header(name, value)
+            }
+            None => request,
+        }
+    }
+
+    /// Sends until the server takes it, leaving out what it names; then reads the answer.
+    async fn open(&self, request: &ChatRequest) -> Result<AnswerStream, ProviderError> {
+        for _ in 0..CHANGES {
+            let encoded = self.wire.encode(request, &self.quirks());
+            let response = self.send(&encoded).await?;
+            if (200..300).contains(&response.status) {
+                return self.read(response, encoded.framing).await;
+            }
+            let error = self.refusal(response).await;
+            let mut quirks = self.quirks.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.wire.adapt(&error, &encoded.body, &mut quirks) {
+                return Err(error);
+            }
+            tracing::debug!(provider = %self.id, "sending again without a refused field");
+        }
+        Err(ProviderError::BadRequest { message: "the server refuses one field after another".to_owned(), field: None })
+    }
+
+    async fn send(&self, encoded: &WireRequest) -> Result<HttpResponse, ProviderError> {
+        let body = serde_json::to_vec(&encoded.body)
+            .map_err(|error| ProviderError::Internal { message: format!("the request cannot be written: {error}") })?;
+        let request = HttpRequest::post_json(self.address(&encoded.path), Bytes::from(body)).header(
+            "accept",
+            match encoded.framing {
+                Framing::Sse => "text/event-stream",
+                Framing::Ndjson => "application/x-ndjson",
+            },
+        );
+        self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))
+    }
+
+    async fn refusal(&self, response: HttpResponse) -> ProviderError {
+        let (status, headers) = (response.status, response.headers.clone());
+        let body = response.error_text().await;
+        let after = retry_after(&headers, &String::from_utf8_lossy(&body), Timestamp::now());
+        self.wire.error(status, &headers, &body, after)
+    }
+
+    /// Looks at the first byte rather than at the content type, which proxies lose.
+    async fn read(&self, response: HttpResponse, framing: Framing) -> Result<AnswerStream, ProviderError> {
+        let mut decoder = self.wire.decoder();
+        let (first, body) = peek(response.body).await.map_err(|error| from_net(&error))?;
+        match (first, framing) {
+            (Some(b'<'), _) => {
+                let page = HttpResponse { body, ..response }.error_text().await;
+                let message = super::wire::ErrorBody::read(&page).message;
+                Err(ProviderError::broken(format!("the server sent {message}; is the base URL right?")))
+            }
+            (Some(b'{' | b'['), Framing::Sse) => {
+                let whole = collect(body, WHOLE_ANSWER).await.map_err(|error| from_net(&error))?;
+                let mut events = Vec::new();
+                let result = decoder.whole(&whole, &mut events);
+                let items = events.into_iter().map(Ok).chain(result.err().map(Err));
+                Ok(stream::iter(items.collect::<Vec<_>>()).boxed())
+            }
+            (None, _) => Err(ProviderError::broken("the server sent an empty answer")),
+            (Some(_), Framing::Sse) => Ok(Answer::new(sse::frames(body), decoder).into_stream()),
+            (Some(_), Framing::Ndjson) => {
+                Err(ProviderError::Internal { message: "no reader for lines of JSON yet".to_owned() })
+            }
+        }
+    }
+
+    async fn list_models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
+        let request = self.wire.models_request();
+        let get = self.prepare(HttpRequest::get(self.address(&request.path)), &request.headers);
+        let response =
+            self.net.send(get.header("accept", "application/json")).await.map_err(|error| from_net(&error))?;
+        if !(200..300).contains(&response.status) {
+            return Err(self.refusal(response).await);
+        }
+        let body = response.whole(WHOLE_ANSWER).await.map_err(|error| from_net(&error))?;
+        let describe = |listed: super::wire::ListedModel| {
+            let mut info = self.catalogue.model(&ModelRef::new(self.id.as_str(), listed.id));
+            info.window = listed.window.or(info.window);
+            info.max_output = listed.max_output.or(info.max_output);
+            if let Some(title) = listed.title.filter(|_| info.title == info.reference.model.as_str()) {
+                info.title = title;
+            }
+            info
+        };
+        Ok(self.wire.decode_models(&body)?.into_iter().map(describe).collect())
+    }
+}
+
+/// The first byte that is neither white space nor a byte-order mark, and the body as it was.
+async fn peek(mut body: Body) -> Result<(Option<u8>, Body), NetError> {
+    let mut seen = Vec::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        let first =
+            piece.iter().copied().find(|byte| !byte.is_ascii_whitespace() && !matches!(byte, 0xef | 0xbb | 0xbf));
+        seen.push(Ok(piece));
+        if first.is_some() {
+            return Ok((first, stream::iter(seen).chain(body).boxed()));
+        }
+    }
+    Ok((None, stream::empty().boxed()))
+}
+
+/// An answer being read.
+struct Answer {
+    frames: Option<BoxStream<'static, Result<Frame, NetError>>>,
+    decoder: Box<dyn Decoder>,
+    decoded: Vec<StreamEvent>,
+    queue: VecDeque<StreamEvent>,
+    error: Option<ProviderError>,
+}
+
+impl Answer {
+    fn new(frames: BoxStream<'static, Result<Frame, NetError>>, decoder: Box<dyn Decoder>) -> Self {
+        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None }
+    }
+
+    fn into_stream(self) -> AnswerStream {
+        stream::unfold(self, |mut answer| async move { answer.next().await.map(|item| (item, answer)) }).boxed()
+    }
+
+    async fn next(&mut self) -> Option<Result<StreamEvent, ProviderError>> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Some(Ok(event));
+            }
+            if let Some(error) = self.error.take() {
+                return Some(Err(error));
+            }
+            let next = self.frames.as_mut()?.next().await;
+            self.take(next);
+        }
+    }
+
+    fn take(&mut self, next: Option<Result<Frame, NetError>>) {
+        let result = match next {
+            Some(Ok(frame)) => self.decoder.push(&frame, &mut self.decoded).map(|()| false),
+            // The connection may break after everything was said.
+            Some(Err(error)) => self.decoder.finish(&mut self.decoded).map_err(|_| from_net(&error)).map(|()| true),
+            None => self.decoder.finish(&mut self.decoded).map(|()| true),
+        };
+        let stopped = matches!(self.decoded.last(), Some(StreamEvent::Stopped { .. }));
+        self.queue.extend(self.decoded.drain(..));
+        // Dropping the frames closes the connection, or frees it for the next request.
+        match result {
+            Ok(ended) if ended || stopped => self.frames = None,
+            Ok(_) => {}
+            Err(error) => {
+                self.frames = None;
+                self.error = Some(error);
+            }
+        }
+    }
+}
+
+fn from_net(error: &NetError) -> ProviderError {
+    let message = error.to_string();
+    match error {
+        NetError::Offline { .. }
+        | NetError::Refused { .. }
+        | NetError::Timeout { clock: crate::net::Clock::Connect, .. } => ProviderError::Offline { message },
+        NetError::Timeout { .. } | NetError::Cut { .. } | NetError::TooLarge { .. } => {
+            ProviderError::Broken { message }
+        }
+        NetError::Status { .. } | NetError::Invalid { .. } => ProviderError::BadRequest { message, field: None },
+    }
+}

@@ -1,0 +1,215 @@
+//! The protocols of providers: pure translation between our vocabulary and theirs.
+//!
+//! No I/O happens here, so a recorded stream is the whole test. A new protocol is one file (or
+//! folder) and a line in [`WIRES`]; a provider that speaks a known one is a row of the catalogue.
+
+pub mod anthropic;
+mod calls;
+mod errors;
+mod flexible;
+pub mod openai_chat;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use errors::ErrorBody;
+
+use super::chat::{ChatRequest, StopReason, StreamEvent};
+use super::error::ProviderError;
+use crate::net::Headers;
+use crate::net::sse::Frame;
+
+/// Every protocol there is.
+pub static WIRES: &[&dyn Wire] = &[&anthropic::Messages, &openai_chat::Chat];
+
+/// The protocol of a name, as the catalogue spells it.
+pub fn by_name(name: &str) -> Option<&'static dyn Wire> {
+    WIRES.iter().copied().find(|wire| wire.name() == name)
+}
+
+/// How an answer's body is cut into pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// One JSON document a line.
+    Ndjson,
+}
+
+/// A request in the protocol's own words; the address before `path` and the key come later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WireRequest {
+    /// Joined to the base URL; begins with a slash.
+    pub path: String,
+    /// Headers besides the key and the content type.
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Value,
+    pub framing: Framing,
+}
+
+/// A request for the list of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelsRequest {
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// A model as a provider lists it; what it does not say is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedModel {
+    pub id: String,
+    pub title: Option<String>,
+    pub window: Option<u64>,
+    pub max_output: Option<u64>,
+}
+
+/// The name under which the limit of answer tokens goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitField {
+    /// The old name, and the only one that many compatible servers know.
+    #[default]
+    MaxTokens,
+    /// The name that newer models insist on.
+    MaxCompletionTokens,
+}
+
+/// Whether something optional is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Send {
+    #[default]
+    No,
+    Yes,
+}
+
+/// What a provider does differently from the protocol's author; data of the catalogue, and learned
+/// from refusals while running.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quirks {
+    /// Optional fields of the body that are left out.
+    pub without: BTreeSet<String>,
+    pub limit: LimitField,
+    /// Whether reasoning text goes back with the turns that called tools.
+    pub reasoning_back: Send,
+    /// Whether the session's name goes along for prompt-cache routing.
+    pub cache_key: Send,
+    /// The path of the local server's API, added to a base URL that has none.
+    pub base_path: Option<String>,
+    /// Whether the other name of the answer limit was tried already.
+    #[serde(skip)]
+    pub limit_swapped: bool,
+}
+
+/// A provider's protocol.
+pub trait Wire: std::marker::Send + Sync {
+    /// The name in the catalogue and in stored reasoning.
+    fn name(&self) -> &'static str;
+
+    /// The request in the protocol's words, asking for a stream.
+    fn encode(&self, request: &ChatRequest, quirks: &Quirks) -> WireRequest;
+
+    /// The header that carries the key.
+    fn authorize(&self, key: &SecretString) -> (&'static str, SecretString);
+
+    /// A reader for one answer.
+    fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// The request for the list of models.
+    fn models_request(&self) -> ModelsRequest;
+
+    /// The models of such an answer.
+    fn decode_models(&self, body: &[u8]) -> Result<Vec<ListedModel>, ProviderError>;
+
+    /// Classes an answer whose status is no success; `after` is the wait that it asks for.
+    fn error(&self, status: u16, headers: &Headers, body: &[u8], after: Option<Duration>) -> ProviderError {
+        errors::from_answer(status, headers, body, after)
+    }
+
+    /// Fields of the body that may be left out when a server refuses them.
+    fn optional_fields(&self) -> &'static [&'static str];
+
+    /// Learns from a refusal that names an optional field. Whether sending again may help.
+    fn adapt(&self, error: &ProviderError, sent: &Value, quirks: &mut Quirks) -> bool {
+        let ProviderError::BadRequest { message, field } = error else { return false };
+        let was_sent = |name: &&str| sent.get(*name).is_some();
+        let named = |name: &&str| match field.as_deref() {
+            Some(field) => field.split(['.', '[']).next() == Some(*name),
+            None => false,
+        };
+        let fields = self.optional_fields();
+        let found = fields.iter().copied().filter(|name| was_sent(name)).find(named).or_else(|| {
+            fields.iter().copied().filter(|name| was_sent(name)).find(|name| errors::names_word(message, name))
+        });
+        let Some(found) = found else { return false };
+        let is_limit = matches!(found, "max_tokens" | "max_completion_tokens");
+        if is_limit && !quirks.limit_swapped {
+            quirks.limit_swapped = true;
+            quirks.limit = match quirks.limit {
+                LimitField::MaxTokens => LimitField::MaxCompletionTokens,
+                LimitField::MaxCompletionTokens => LimitField::MaxTokens,
+            };
+            return true;
+        }
+        quirks.without.insert(found.to_owned())
+    }
+}
+
+/// Reads one answer. Events go into `out` in the order in which they come; what was put there
+/// before an error stands.
+pub trait Decoder: std::marker::Send {
+    /// Takes one event of the stream.
+    fn push(&mut self, frame: &Frame, out: &mut Vec<StreamEvent>) -> Result<(), ProviderError>;
+
+    /// Takes an answer that came as one JSON document although a stream was asked for.
+    fn whole(&mut self, body: &[u8], out: &mut Vec<StreamEvent>) -> Result<(), ProviderError>;
+
+    /// The stream has ended: says so, or that it ended too early. Does nothing after `Stopped`.
+    fn finish(&mut self, out: &mut Vec<StreamEvent>) -> Result<(), ProviderError>;
+}
+
+/// Removes what the provider does not want.
+fn leave_out(body: &mut Value, quirks: &Quirks) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|name, _| !quirks.without.contains(name));
+    }
+}
+
+/// Calls whose arguments were cut off are an error, unless the answer's limit cut them: then they
+/// simply never end, and the stop reason tells why.
+fn check_calls(ended: &calls::Ended, reason: StopReason) -> Result<(), ProviderError> {
+    match (ended, reason) {
+        (calls::Ended::Whole, _) | (_, StopReason::Length | StopReason::WindowFull) => Ok(()),
+        (calls::Ended::CutOff(name), _) => Err(ProviderError::broken(format!(
+            "the arguments of the call of `{name}` came cut off or are no JSON object"
+        ))),
+        (calls::Ended::Nameless, _) => Err(ProviderError::broken("a tool call came without a name")),
+    }
+}
+
+/// A short decimal such as 0.2, without the digits that widening would add.
+fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_module_is_registered_once() {
+        let mut names: Vec<_> = WIRES.iter().map(|wire| wire.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), WIRES.len());
+        let source = include_str!("mod.rs");
+        let modules = source.lines().filter(|line| line.starts_with("pub mod ")).count();
+        assert_eq!(modules, WIRES.len(), "a protocol has a `pub mod` line and a line in WIRES");
+        assert!(WIRES.iter().all(|wire| by_name(wire.name()).is_some()));
+    }
+}
