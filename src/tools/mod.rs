@@ -1,1 +1,179 @@
-//! (arrives with its first working content)
+//! What a model can do: one tool a file under `builtin`, registered in [`TOOLS`].
+//!
+//! A tool reads and writes through `workspace` only. It publishes nothing: what it did comes back
+//! as [`Effect`]s, which the turn turns into facts. Bad arguments are an answer to the model, not
+//! an error.
+
+mod builtin;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState};
+use crate::workspace::{Root, WorkspaceError};
+
+/// Every tool there is.
+pub static TOOLS: &[&dyn Tool] = &[
+    &Typed(builtin::set_plan::SetPlan),
+    &Typed(builtin::finish_step::FinishStep),
+    &Typed(builtin::list_files::ListFiles),
+    &Typed(builtin::read_file::ReadFile),
+    &Typed(builtin::write_file::WriteFile),
+];
+
+/// The tool of that name.
+pub fn find(name: &str) -> Option<&'static dyn Tool> {
+    TOOLS.iter().copied().find(|tool| tool.name() == name)
+}
+
+/// What a tool works with.
+#[derive(Debug)]
+pub struct ToolContext<'a> {
+    pub root: &'a Root,
+    pub plan: &'a [Step],
+}
+
+/// What a tool did, for the turn to publish.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    PlanSet(Vec<PlannedStep>),
+    StepChanged(StepId, StepState),
+    Wrote(Written),
+}
+
+/// A file that was written, with both contents.
+#[derive(Debug, PartialEq)]
+pub struct Written {
+    pub path: ProjectPath,
+    /// The content before; `None` when the file did not exist.
+    pub before: Option<Vec<u8>>,
+    pub after: Vec<u8>,
+}
+
+/// The answer to a call.
+#[derive(Debug, Default, PartialEq)]
+pub struct ToolAnswer {
+    /// Told to the model as an error.
+    pub failed: bool,
+    pub content: Vec<Content>,
+    pub effects: Vec<Effect>,
+}
+
+impl ToolAnswer {
+    /// A good answer in words.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { failed: false, content: vec![Content::Text { text: text.into() }], effects: Vec::new() }
+    }
+
+    /// A refusal in words that the model can act on.
+    pub fn refusal(text: impl Into<String>) -> Self {
+        Self { failed: true, ..Self::text(text) }
+    }
+
+    /// The words for the model.
+    pub fn for_model(&self) -> String {
+        words(&self.content)
+    }
+
+    fn with(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+}
+
+/// Content as the model reads it.
+pub fn words(content: &[Content]) -> String {
+    let mut text = String::new();
+    for piece in content {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        match piece {
+            Content::Text { text: t } | Content::Terminal { text: t } | Content::Code { text: t, .. } => {
+                text.push_str(t);
+            }
+            Content::File { path } => text.push_str(path.as_str()),
+        }
+    }
+    text
+}
+
+/// A tool, whatever its arguments.
+pub trait Tool: Sync {
+    fn name(&self) -> &'static str;
+    /// What the model is told it does.
+    fn description(&self) -> String;
+    /// JSON Schema of its arguments.
+    fn schema(&self) -> Value;
+    /// Does it. Blocking file work; call off the async threads.
+    fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer;
+}
+
+/// A tool with typed arguments; its description is the doc comment of the arguments' type.
+trait TypedTool: Sync {
+    const NAME: &'static str;
+    type Input: DeserializeOwned + JsonSchema;
+    fn run(&self, input: Self::Input, context: &ToolContext<'_>) -> ToolAnswer;
+}
+
+struct Typed<T>(T);
+
+impl<T: TypedTool> Tool for Typed<T> {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn description(&self) -> String {
+        let schema = schemars::schema_for!(T::Input);
+        schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    fn schema(&self) -> Value {
+        let mut schema = schemars::schema_for!(T::Input).to_value();
+        if let Some(object) = schema.as_object_mut() {
+            for key in ["$schema", "title", "description"] {
+                object.remove(key);
+            }
+        }
+        schema
+    }
+
+    fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer {
+        match serde_json::from_value(arguments.clone()) {
+            Ok(input) => self.0.run(input, context),
+            Err(error) => ToolAnswer::refusal(format!("the arguments of `{}` do not fit its schema: {error}", T::NAME)),
+        }
+    }
+}
+
+/// Writes a file of the project, keeping what was there.
+pub fn write(root: &Root, path: &str, content: &str) -> Result<Written, String> {
+    let path = ProjectPath::parse(path).map_err(|refusal| refusal.to_string())?;
+    let fail = |error: WorkspaceError| format!("`{path}` was not written: {error}");
+    let before = root.read(&path).map_err(fail)?;
+    root.write(&path, content.as_bytes()).map_err(fail)?;
+    Ok(Written { path, before, after: content.as_bytes().to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_a_name_words_and_an_object_schema() {
+        let mut names = Vec::new();
+        for tool in TOOLS {
+            assert!(tool.description().len() > 20, "{} has no description", tool.name());
+            assert_eq!(tool.schema()["type"], "object", "{}", tool.name());
+            assert!(find(tool.name()).is_some());
+            names.push(tool.name());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TOOLS.len(), "two tools share a name");
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/builtin")).unwrap();
+        let count = files.filter(|f| f.as_ref().unwrap().file_name() != "mod.rs").count();
+        assert_eq!(count, TOOLS.len(), "a file in builtin/ is not registered");
+    }
+}
