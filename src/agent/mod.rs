@@ -1,1 +1,41 @@
-//! (arrives with its first working content)
+//! A turn: from the person's words to plan, files and an answer.
+//!
+//! Talks to a provider, runs tools, and reports; it never numbers or stores a fact (the engine
+//! does), never prints, and keeps nothing between turns.
+
+mod answer;
+mod conversation;
+mod fenced;
+mod fenced_text;
+mod guidance;
+mod guided;
+mod live_arguments;
+mod report;
+mod request;
+mod retry;
+mod turn;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use report::{Report, Reporter};
+pub use turn::{Limits, TurnInput};
+
+use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
+use turn::{Stop, Turn};
+
+/// Runs a turn to its end and reports it.
+pub async fn run(session: SessionId, input: TurnInput, reports: mpsc::Sender<Report>, cancel: CancellationToken) {
+    let (number, protocol) = (input.turn, input.model.protocol);
+    let mut turn = Turn { input, out: Reporter::new(session, reports), cancel, plan: Vec::new() };
+    let result = match protocol {
+        TurnProtocol::Guided => guided::run(&mut turn).await,
+        TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,
+    };
+    let outcome = match result {
+        Ok(()) => TurnOutcome::Completed,
+        Err(Stop::Cancelled) => TurnOutcome::Cancelled,
+        Err(Stop::Failed(fault)) => TurnOutcome::Failed { fault },
+    };
+    turn.out.ended(number, outcome).await;
+}

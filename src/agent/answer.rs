@@ -1,0 +1,244 @@
+//! One answer of the model: asked for, retried where that helps, shown while it comes.
+//!
+//! What the text means is up to the [`TextSink`]; tools are run by the caller when the answer is
+//! whole.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::sleep;
+
+use super::live_arguments::{FilePiece, LiveArguments};
+use super::report::Reporter;
+use super::retry::{ATTEMPTS, Waits};
+use super::turn::{Stop, Turn};
+use crate::domain::{FactBody, Glimpse, Phase, ProjectPath, Usage};
+use crate::providers::{ChatRequest, OpaqueReasoning, ProviderError, StopReason, StreamEvent};
+
+/// Stream events that are looked at together: what came while the last batch was worked on.
+const BATCH: usize = 512;
+
+/// A tool call as it came.
+#[derive(Debug, Default)]
+pub struct Call {
+    pub id: String,
+    pub name: String,
+    pub json: String,
+    live: LiveFile,
+}
+
+/// A `write_file` call's file on the screen.
+#[derive(Debug, Default)]
+struct LiveFile {
+    arguments: LiveArguments,
+    path: Option<ProjectPath>,
+}
+
+/// All of one answer that is not text.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub reasoning: String,
+    pub opaque: Option<OpaqueReasoning>,
+    pub calls: Vec<Call>,
+    pub usage: Option<Usage>,
+    pub stop: Option<StopReason>,
+    /// Whether anything was shown: from then on the request is never sent again by itself.
+    shown: bool,
+}
+
+/// What happens to the answer's text.
+pub trait TextSink {
+    /// More text; shows it, and publishes what it completes.
+    fn text(&mut self, turn: &mut Turn, text: String) -> impl Future<Output = ()>;
+    /// The answer has ended, whole or not; publishes what is left.
+    fn end(&mut self, turn: &mut Turn, whole: bool) -> impl Future<Output = ()>;
+}
+
+/// Asks until there is an answer or no hope of one.
+///
+/// When it fails or is cancelled midway, what arrived is published as partial before the error is
+/// returned.
+pub async fn ask(turn: &mut Turn, request: &ChatRequest, sink: &mut impl TextSink) -> Result<Answer, Stop> {
+    let mut waits = Waits::default();
+    loop {
+        turn.out.phase(Phase::Waiting);
+        turn.out.flush().await;
+        let mut answer = Answer::default();
+        let end = receive(turn, request, &mut answer, sink).await;
+        let error = match end {
+            End::Whole => {
+                publish_reasoning(turn, &answer).await;
+                sink.end(turn, true).await;
+                record_usage(turn, &answer).await;
+                return Ok(answer);
+            }
+            End::Cancelled => {
+                give_up(turn, &answer, sink).await;
+                return Err(Stop::Cancelled);
+            }
+            End::Failed(error) => error,
+        };
+        if !answer.shown
+            && let Some(wait) = waits.next(&error)
+        {
+            wait_to_retry(turn, &waits, wait, &error).await?;
+            continue;
+        }
+        give_up(turn, &answer, sink).await;
+        return Err(Stop::Failed(error.to_fault(turn.input.provider.title())));
+    }
+}
+
+enum End {
+    Whole,
+    Cancelled,
+    Failed(ProviderError),
+}
+
+async fn receive(turn: &mut Turn, request: &ChatRequest, answer: &mut Answer, sink: &mut impl TextSink) -> End {
+    let mut stream = turn.input.provider.stream(request.clone()).ready_chunks(BATCH);
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = turn.cancel.cancelled() => return End::Cancelled,
+            batch = stream.next() => batch,
+        };
+        let Some(batch) = batch else {
+            return match answer.stop {
+                Some(_) => End::Whole,
+                None => {
+                    End::Failed(ProviderError::Broken { message: "the stream ended before the answer did".to_owned() })
+                }
+            };
+        };
+        let mut text = String::new();
+        for event in batch {
+            match event {
+                Ok(StreamEvent::Text { text: more }) => {
+                    if text.is_empty() {
+                        text = more;
+                    } else {
+                        text.push_str(&more);
+                    }
+                }
+                Ok(event) => {
+                    pass_text(turn, answer, sink, &mut text).await;
+                    answer.take(event, &mut turn.out);
+                }
+                Err(error) => {
+                    pass_text(turn, answer, sink, &mut text).await;
+                    turn.out.flush().await;
+                    return End::Failed(error);
+                }
+            }
+        }
+        pass_text(turn, answer, sink, &mut text).await;
+        turn.out.flush().await;
+    }
+}
+
+async fn pass_text(turn: &mut Turn, answer: &mut Answer, sink: &mut impl TextSink, text: &mut String) {
+    if !text.is_empty() {
+        answer.shown = true;
+        sink.text(turn, std::mem::take(text)).await;
+    }
+}
+
+async fn wait_to_retry(turn: &mut Turn, waits: &Waits, wait: Duration, error: &ProviderError) -> Result<(), Stop> {
+    let why = error.to_fault(turn.input.provider.title());
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    turn.out.phase(Phase::Retrying { attempt: waits.attempt() + 1, of: ATTEMPTS, wait_ms, why });
+    turn.out.flush().await;
+    tokio::select! {
+        () = turn.cancel.cancelled() => Err(Stop::Cancelled),
+        () = sleep(wait) => Ok(()),
+    }
+}
+
+async fn give_up(turn: &mut Turn, answer: &Answer, sink: &mut impl TextSink) {
+    for call in &answer.calls {
+        if let Some(path) = &call.live.path {
+            turn.out.glimpse(Glimpse::FileDropped { path: path.clone() });
+        }
+    }
+    publish_reasoning(turn, answer).await;
+    sink.end(turn, false).await;
+    record_usage(turn, answer).await;
+}
+
+async fn publish_reasoning(turn: &mut Turn, answer: &Answer) {
+    if answer.reasoning.is_empty() && answer.opaque.is_none() {
+        return;
+    }
+    let opaque = answer.opaque.as_ref().and_then(|opaque| serde_json::to_value(opaque).ok());
+    let (number, text) = (turn.input.turn, answer.reasoning.clone());
+    turn.out.fact(FactBody::Reasoned { turn: number, text, opaque }).await;
+}
+
+async fn record_usage(turn: &mut Turn, answer: &Answer) {
+    if let Some(usage) = answer.usage {
+        turn.record_usage(usage).await;
+    }
+}
+
+impl Answer {
+    fn take(&mut self, event: StreamEvent, out: &mut Reporter) {
+        match event {
+            StreamEvent::Started { .. } | StreamEvent::Text { .. } | StreamEvent::ToolEnded { .. } => {}
+            StreamEvent::Reasoning { text } => {
+                self.shown = true;
+                out.phase(Phase::Thinking);
+                self.reasoning.push_str(&text);
+                out.glimpse(Glimpse::Reasoning { text });
+            }
+            StreamEvent::ReasoningOpaque { opaque } => self.opaque = Some(opaque),
+            StreamEvent::ToolStarted { index, id, name } => {
+                self.shown = true;
+                if self.calls.len() <= index {
+                    self.calls.resize_with(index + 1, Call::default);
+                }
+                if let Some(call) = self.calls.get_mut(index) {
+                    call.id = id;
+                    call.name = name;
+                    if call.name != "write_file" {
+                        out.phase(Phase::Running { tool: call.name.clone() });
+                    }
+                }
+            }
+            StreamEvent::ToolArguments { index, json } => {
+                if let Some(call) = self.calls.get_mut(index) {
+                    call.json.push_str(&json);
+                    if call.name == "write_file" {
+                        call.live.show(&json, out);
+                    }
+                }
+            }
+            StreamEvent::Usage { usage } => self.usage = Some(usage),
+            StreamEvent::ReadingPrompt { done, total } => out.phase(Phase::ReadingPrompt { done, total }),
+            StreamEvent::LoadingModel => out.phase(Phase::LoadingModel),
+            StreamEvent::Stopped { reason } => self.stop = Some(reason),
+        }
+    }
+}
+
+impl LiveFile {
+    fn show(&mut self, json: &str, out: &mut Reporter) {
+        for piece in self.arguments.push(json) {
+            match piece {
+                FilePiece::Opened(path) => {
+                    // A path that is refused later is not shown at all.
+                    if let Ok(path) = ProjectPath::parse(&path) {
+                        out.phase(Phase::Writing { path: path.clone() });
+                        out.glimpse(Glimpse::FileOpened { path: path.clone() });
+                        self.path = Some(path);
+                    }
+                }
+                FilePiece::Text(text) => {
+                    if let Some(path) = &self.path {
+                        out.glimpse(Glimpse::FileText { path: path.clone(), text });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A turn with a model that keeps a protocol by itself: tools, or fenced blocks in its text.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::answer::{Answer, Call, TextSink, ask};
+use super::fenced_text::{FencedText, publish_text};
+use super::request;
+use super::turn::{Stop, Turn, blocking, internal};
+use crate::domain::{CallId, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol};
+use crate::providers::{ChatRequest, Message, Part, Role, Shape, StopReason};
+use crate::tools::{self, Effect, ToolAnswer, ToolContext};
+
+/// Times a fenced answer with refused paths is asked for again.
+const REPAIRS: u32 = 2;
+
+/// Runs the turn until the model has nothing more to do.
+pub async fn run(turn: &mut Turn, protocol: TurnProtocol) -> Result<(), Stop> {
+    let mut messages = request::history(&turn.input.before, protocol);
+    messages.push(prompt(turn, protocol).await?);
+    match protocol {
+        TurnProtocol::Tools => with_tools(turn, messages).await,
+        TurnProtocol::Fenced | TurnProtocol::Guided => with_fences(turn, messages).await,
+    }
+}
+
+async fn prompt(turn: &Turn, protocol: TurnProtocol) -> Result<Message, Stop> {
+    let root = turn.input.root.clone();
+    let touched: Vec<ProjectPath> = turn.input.before.changes.keys().cloned().collect();
+    let read = move || {
+        let files = root.files().map(|listing| listing.files).unwrap_or_default();
+        let contents: Vec<(ProjectPath, String)> = match protocol {
+            TurnProtocol::Tools => Vec::new(),
+            TurnProtocol::Fenced | TurnProtocol::Guided => touched
+                .into_iter()
+                .filter_map(|path| {
+                    let bytes = root.read(&path).ok()??;
+                    Some((path, String::from_utf8(bytes).ok()?))
+                })
+                .collect(),
+        };
+        (files, contents)
+    };
+    let (files, contents) = blocking(read).await.map_err(internal)?;
+    Ok(request::prompt(&turn.input.text, &files, &contents))
+}
+
+fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> ChatRequest {
+    ChatRequest {
+        model: turn.input.model.reference.model.clone(),
+        system: request::system(protocol).to_owned(),
+        messages: messages.to_vec(),
+        tools: if protocol == TurnProtocol::Tools { request::tool_specs() } else { Vec::new() },
+        max_output: turn.input.limits.output_tokens.or_else(|| {
+            let limit = turn.input.model.max_output?;
+            u32::try_from(limit).ok()
+        }),
+        temperature: None,
+        shape: Shape::Free,
+        cache_key: turn.input.before.session.map(|session| session.to_string()),
+    }
+}
+
+async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
+    for _ in 0..turn.input.limits.requests {
+        let mut sink = PlainText::default();
+        let answer = ask(turn, &chat_request(turn, TurnProtocol::Tools, &messages), &mut sink).await?;
+        if answer.calls.is_empty() {
+            return finish(turn, answer.stop, &sink.all).await;
+        }
+        let mut parts = Vec::new();
+        if !answer.reasoning.is_empty() || answer.opaque.is_some() {
+            parts.push(Part::Reasoning { text: answer.reasoning.clone(), opaque: answer.opaque.clone() });
+        }
+        if !sink.all.trim().is_empty() {
+            parts.push(Part::Text { text: sink.all });
+        }
+        let results = run_calls(turn, &answer, &mut parts).await?;
+        messages.push(Message { role: Role::Assistant, parts });
+        messages.push(Message { role: Role::User, parts: results });
+    }
+    Err(limit_reached(turn))
+}
+
+fn limit_reached(turn: &Turn) -> Stop {
+    let sentence = format!("the turn used all of its {} requests", turn.input.limits.requests);
+    Stop::Failed(
+        Fault::new(FaultClass::Invalid, sentence)
+            .hint("say `go on` to continue, or raise `agent.max_requests`")
+            .retryable(),
+    )
+}
+
+/// Ends a turn after an answer without calls.
+async fn finish(turn: &mut Turn, stop: Option<StopReason>, text: &str) -> Result<(), Stop> {
+    let fault = match stop {
+        Some(StopReason::Refused) => Fault::new(FaultClass::Refused, "the model declined to go on")
+            .hint("say it differently, or choose another model"),
+        Some(StopReason::Length) => {
+            Fault::new(FaultClass::TooLong, "the answer reached the limit of its length and was cut there")
+                .hint("say `go on`, or raise `agent.max_output_tokens`")
+                .retryable()
+        }
+        Some(StopReason::WindowFull) => {
+            Fault::new(FaultClass::TooLong, "the conversation filled the model's window").hint("start afresh with /new")
+        }
+        _ if text.trim().is_empty() && turn.plan.is_empty() => {
+            Fault::new(FaultClass::Broken, "the model answered nothing")
+                .hint("retry, or choose another model")
+                .retryable()
+        }
+        _ => return Ok(()),
+    };
+    Err(Stop::Failed(fault))
+}
+
+/// Publishes all calls, then runs one after the other.
+async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> Result<Vec<Part>, Stop> {
+    let mut results = Vec::new();
+    let mut called = Vec::new();
+    for call in &answer.calls {
+        let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
+        called.push(FactBody::ToolCalled {
+            turn: turn.input.turn,
+            call: CallId::new(call.id.clone()),
+            name: call.name.clone(),
+            arguments: shown.clone(),
+        });
+        let sent = if shown.is_object() { shown } else { Value::Object(serde_json::Map::new()) };
+        parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
+    }
+    turn.out.facts(called, Vec::new()).await;
+    for call in &answer.calls {
+        if turn.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        turn.out.phase(Phase::Running { tool: call.name.clone() });
+        let tool_answer = match (tools::find(&call.name), parse_arguments(call)) {
+            (Some(tool), Ok(arguments)) => run_tool(turn, tool, arguments).await?,
+            (None, _) => {
+                let names: Vec<&str> = tools::TOOLS.iter().map(|tool| tool.name()).collect();
+                ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", ")))
+            }
+            (_, Err(error)) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
+        };
+        results.push(publish_answer(turn, call, tool_answer).await);
+    }
+    Ok(results)
+}
+
+fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
+    if call.json.trim().is_empty() {
+        Ok(Value::Object(serde_json::Map::new()))
+    } else {
+        serde_json::from_str(&call.json)
+    }
+}
+
+async fn run_tool(turn: &Turn, tool: &'static dyn tools::Tool, arguments: Value) -> Result<ToolAnswer, Stop> {
+    let root = Arc::clone(&turn.input.root);
+    let plan = turn.plan.clone();
+    blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan })).await.map_err(internal)
+}
+
+async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
+    let text = answer.for_model();
+    for effect in answer.effects {
+        match effect {
+            Effect::PlanSet(steps) => turn.set_plan(steps).await,
+            Effect::StepChanged(step, state) => turn.change_step(step, state).await,
+            Effect::Wrote(written) => turn.publish_change(written).await,
+        }
+    }
+    let fact = FactBody::ToolAnswered {
+        turn: turn.input.turn,
+        call: CallId::new(call.id.clone()),
+        failed: answer.failed,
+        content: answer.content,
+    };
+    turn.out.fact(fact).await;
+    Part::ToolResult { id: call.id.clone(), name: call.name.clone(), text, failed: answer.failed }
+}
+
+/// Text that is simply shown.
+#[derive(Default)]
+struct PlainText {
+    all: String,
+}
+
+impl TextSink for PlainText {
+    async fn text(&mut self, turn: &mut Turn, text: String) {
+        turn.out.phase(Phase::Answering);
+        self.all.push_str(&text);
+        turn.out.glimpse(Glimpse::Text { text });
+    }
+
+    async fn end(&mut self, turn: &mut Turn, whole: bool) {
+        publish_text(turn, self.all.clone(), whole).await;
+    }
+}
+
+async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
+    for _ in 0..=REPAIRS.min(turn.input.limits.requests) {
+        let mut sink = FencedText::default();
+        let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
+        if sink.refusals.is_empty() {
+            skip_open_steps(turn).await;
+            let said = if sink.files > 0 { "files" } else { sink.all.as_str() };
+            return finish(turn, answer.stop, said).await;
+        }
+        let refusals = sink.refusals.join("\n");
+        let text = format!(
+            "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+        );
+        turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
+        messages.push(Message::text(Role::Assistant, sink.all));
+        messages.push(Message::text(Role::User, text));
+    }
+    Err(Stop::Failed(
+        Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
+            .hint("say which files you want, or choose another model"),
+    ))
+}
+
+/// A plan that the answer did not follow to its end is not shown as done.
+async fn skip_open_steps(turn: &mut Turn) {
+    if let Some(running) = turn.running_step() {
+        turn.change_step(running, StepState::Done).await;
+    }
+    while let Some(step) = turn.plan.iter().find(|s| !s.state.is_over()).map(|s| s.id) {
+        turn.change_step(step, StepState::Skipped).await;
+    }
+}
