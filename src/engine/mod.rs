@@ -2,6 +2,11 @@
 //!
 //! Front ends hold an [`Engine`] handle and nothing else. This room never draws and never prints.
 
+mod actor;
+mod answers;
 mod handle;
+mod publish;
+mod sessions;
 
+pub use actor::{Parts, start};
 pub use handle::{Ends, Engine, Events, Submission};

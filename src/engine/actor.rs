@@ -1,0 +1,262 @@
+//! The actor: owns sessions and running turns, and is the only one that numbers facts.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Ends, Engine, Submission};
+use super::publish::{self, Publish, PublishLine};
+use crate::agent::{self, Limits, Report};
+use crate::domain::{
+    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, ModelInfo, Op, Reply, RequestId, Saving, SessionId,
+    SessionView, TurnId, TurnOutcome,
+};
+use crate::providers::registry::Registry;
+use crate::storage::{SessionLock, Storage};
+
+/// Reports of turns on their way to the actor at most: a turn that is faster waits.
+const REPORT_BACKLOG: usize = 256;
+
+/// What the engine works with; put together by the composition root.
+pub struct Parts {
+    pub storage: Storage,
+    /// Whether `storage` reaches the disk.
+    pub saving: Saving,
+    pub registry: Arc<Registry>,
+    /// Where scratch projects are made.
+    pub scratch: PathBuf,
+    pub limits: Limits,
+    /// What is off on this machine.
+    pub troubles: Vec<Fault>,
+}
+
+/// Starts the engine. `parts` is awaited on the engine's own task, so that a caller can draw before
+/// databases and keychains are looked at.
+///
+/// The engine ends when every handle is dropped; the returned task ends after running turns were
+/// cancelled and everything is stored.
+pub fn start(parts: impl Future<Output = Result<Parts, Fault>> + Send + 'static) -> (Engine, JoinHandle<()>) {
+    let (engine, ends) = Engine::channel();
+    let task = tokio::spawn(async move {
+        match parts.await {
+            Ok(parts) => Actor::run(parts, ends).await,
+            Err(fault) => refuse_all(ends, fault).await,
+        }
+    });
+    (engine, task)
+}
+
+/// An engine that could not be put together says why to everyone who asks.
+async fn refuse_all(mut ends: Ends, fault: Fault) {
+    while let Some(Submission { envelope, answer }) = ends.ops.recv().await {
+        let reply = Reply::Failed { fault: fault.clone() };
+        match answer {
+            Some(answer) => drop(answer.send(reply)),
+            None => drop(ends.events.send(Arc::new(Event::Reply { request: envelope.request, reply }))),
+        }
+    }
+}
+
+/// A session in memory.
+pub(super) struct LiveSession {
+    pub(super) view: SessionView,
+    /// Held so that no other Kiln writes to the session.
+    _lock: SessionLock,
+    running: Option<Running>,
+}
+
+struct Running {
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Who asked, and where the answer goes.
+pub(super) struct Asker {
+    request: RequestId,
+    answer: Option<oneshot::Sender<Reply>>,
+}
+
+pub(super) struct Actor {
+    pub(super) parts: Parts,
+    pub(super) sessions: HashMap<SessionId, LiveSession>,
+    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) line: PublishLine,
+}
+
+impl Actor {
+    async fn run(parts: Parts, mut ends: Ends) {
+        let (line, publisher) = publish::start(parts.storage.clone(), parts.saving.clone(), ends.events);
+        let (reports, mut reports_end) = mpsc::channel(REPORT_BACKLOG);
+        if parts.saving != Saving::UpToDate {
+            line.send(Publish::Event(Event::Saving { saving: parts.saving.clone() })).await.ok();
+        }
+        let mut actor = Self { parts, sessions: HashMap::new(), reports, line };
+        loop {
+            tokio::select! {
+                biased;
+                Some(report) = reports_end.recv() => actor.report(report).await,
+                submission = ends.ops.recv() => match submission {
+                    Some(submission) => actor.submission(submission).await,
+                    None => break,
+                },
+            }
+        }
+        actor.end(reports_end).await;
+        publisher.await.ok();
+    }
+
+    /// Cancels what runs and takes the last reports, so that every turn has an end on record.
+    async fn end(mut self, mut reports_end: mpsc::Receiver<Report>) {
+        let mut tasks = Vec::new();
+        for session in self.sessions.values_mut() {
+            if let Some(running) = &mut session.running {
+                running.cancel.cancel();
+                tasks.push(std::mem::replace(&mut running.task, tokio::spawn(async {})));
+            }
+        }
+        let (closing, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.reports, closing));
+        while let Some(report) = reports_end.recv().await {
+            self.report(report).await;
+        }
+        for task in tasks {
+            task.await.ok();
+        }
+    }
+
+    async fn submission(&mut self, submission: Submission) {
+        let Submission { envelope, answer } = submission;
+        let asker = Asker { request: envelope.request, answer };
+        let reply = match envelope.op {
+            Op::StartSession { project, model, prompt } => self.start_session(project, model, prompt).await,
+            Op::OpenSession { session } => self.open_session(session).await,
+            Op::Snapshot { session } => self.snapshot(session).await,
+            Op::Send { session, text } => self.message(session, text).await,
+            Op::DropQueued { session, index } => self.drop_queued(session, index).await,
+            Op::Cancel { session } => self.cancel(session),
+            Op::Retry { session } => self.retry(session).await,
+            Op::Undo { session } => self.undo(session).await,
+            Op::SelectModel { session, model } => self.select_model(session, &model).await,
+            Op::Rename { session, title } => self.rename(session, title).await,
+            Op::ListSessions => self.list_sessions().await,
+            Op::RemoveSession { session } => self.remove_session(session).await,
+            // These may take long; they answer by themselves.
+            Op::Describe => return self.describe(asker),
+            Op::ListModels { provider } => return self.list_models(asker, provider),
+            Op::PullModel { name, from } => return self.pull(asker, name, from),
+            Op::ReadFile { session, path } => return self.read_file(asker, session, path).await,
+            Op::ListFiles { session } => return self.list_files(asker, session).await,
+            Op::Export { session, target, existing } => return self.export(asker, session, target, existing).await,
+        };
+        asker.reply(&self.line, reply.unwrap_or_else(|fault| Reply::Failed { fault })).await;
+    }
+
+    async fn report(&mut self, report: Report) {
+        match report {
+            Report::Facts { session, bodies, blobs, stored } => self.facts(session, bodies, blobs, Some(stored)).await,
+            Report::Glimpses { session, glimpses } => self.glimpses(session, glimpses).await,
+            Report::Ended { session, turn, outcome } => self.turn_ended(session, turn, outcome).await,
+        }
+    }
+
+    async fn glimpses(&mut self, session: SessionId, glimpses: Vec<Glimpse>) {
+        if let Some(live) = self.sessions.get_mut(&session) {
+            for glimpse in &glimpses {
+                live.view.live.apply(glimpse);
+            }
+        }
+        for glimpse in glimpses {
+            self.line.send(Publish::Event(Event::Glimpse { session, glimpse })).await.ok();
+        }
+    }
+
+    /// Numbers facts, folds them, and hands them on to be stored and told.
+    pub(super) async fn facts(
+        &mut self,
+        session: SessionId,
+        bodies: Vec<FactBody>,
+        blobs: Vec<Blob>,
+        stored: Option<oneshot::Sender<()>>,
+    ) {
+        let Some(live) = self.sessions.get_mut(&session) else { return };
+        let mut facts = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let fact = Fact { session, seq: live.view.state.seq.next(), at: Timestamp::now(), body };
+            if live.view.apply(&fact) {
+                facts.push(fact);
+            }
+        }
+        self.line.send(Publish::Facts { facts, blobs, stored }).await.ok();
+    }
+
+    /// Publishes one fact of a session.
+    pub(super) async fn fact(&mut self, session: SessionId, body: FactBody) {
+        self.facts(session, vec![body], Vec::new(), None).await;
+    }
+
+    async fn turn_ended(&mut self, session: SessionId, turn: TurnId, outcome: TurnOutcome) {
+        self.fact(session, FactBody::TurnEnded { turn, outcome: outcome.clone() }).await;
+        let Some(live) = self.sessions.get_mut(&session) else { return };
+        live.running = None;
+        // After a failure or a stop the queue waits: the person decides what becomes of it.
+        if outcome == TurnOutcome::Completed
+            && let Some(text) = live.view.state.queue.first().cloned()
+        {
+            self.fact(session, FactBody::QueuedTaken { index: 0 }).await;
+            self.begin_turn(session, text, None).await;
+        }
+    }
+
+    pub(super) fn hold(&mut self, session: SessionId, view: SessionView, lock: SessionLock) {
+        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None });
+    }
+
+    pub(super) fn live(&self, session: SessionId) -> Result<&LiveSession, Fault> {
+        self.sessions.get(&session).ok_or_else(|| {
+            Fault::new(FaultClass::Invalid, format!("session {} is not open", session.short()))
+                .hint("open it first with `kiln sessions resume`")
+        })
+    }
+
+    pub(super) fn is_running(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|live| live.running.is_some())
+    }
+
+    pub(super) fn cancel(&mut self, session: SessionId) -> Result<Reply, Fault> {
+        if let Some(running) = &self.live(session)?.running {
+            running.cancel.cancel();
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Hands a turn over to its own task.
+    pub(super) fn spawn_turn(&mut self, session: SessionId, input: agent::TurnInput) {
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(agent::run(session, input, self.reports.clone(), cancel.clone()));
+        if let Some(live) = self.sessions.get_mut(&session) {
+            live.running = Some(Running { cancel, task });
+        }
+    }
+
+    /// The model that a new session gets.
+    pub(super) async fn default_model(&self) -> ModelInfo {
+        self.parts.registry.default_model().await.0
+    }
+}
+
+impl Asker {
+    /// Sends the answer, behind everything published before it.
+    pub(super) async fn reply(self, line: &PublishLine, reply: Reply) {
+        line.send(Publish::Reply { request: self.request, reply, answer: self.answer }).await.ok();
+    }
+
+    /// Sends what work of its own task came to.
+    pub(super) async fn settle(self, line: &PublishLine, result: Result<Reply, Fault>) {
+        self.reply(line, result.unwrap_or_else(|fault| Reply::Failed { fault })).await;
+    }
+}
