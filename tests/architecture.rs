@@ -1,0 +1,156 @@
+//! The rooms and their walls: which way imports point, and which outside crate has which owner.
+//!
+//! Read as text on purpose: the promise is about what the source says. `ARCHITECTURE.md` shows the
+//! same tables to people.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Room, and the rooms it may import.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("config", &["domain"]),
+    ("keychain", &["config", "domain"]),
+    ("net", &["config", "domain"]),
+    ("sandbox", &["config", "domain"]),
+    ("providers", &["net", "sandbox", "keychain", "config", "domain"]),
+    ("storage", &["config", "domain"]),
+    ("workspace", &["config", "domain"]),
+    ("export", &["workspace", "config", "domain"]),
+    ("tools", &["workspace", "sandbox", "net", "domain"]),
+    ("agent", &["providers", "tools", "workspace", "domain"]),
+    ("engine", &["agent", "export", "providers", "storage", "workspace", "config", "domain"]),
+    ("tui", &["engine", "workspace", "config", "domain"]),
+    (
+        "cli",
+        &[
+            "agent",
+            "config",
+            "domain",
+            "engine",
+            "export",
+            "keychain",
+            "net",
+            "providers",
+            "sandbox",
+            "storage",
+            "tools",
+            "tui",
+            "workspace",
+        ],
+    ),
+];
+
+/// Words that name an outside crate or call, and the only rooms that may say them.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("ratatui::", &["tui"]),
+    ("crossterm::", &["tui"]),
+    ("tui_textarea::", &["tui"]),
+    ("syntect::", &["tui"]),
+    ("reqwest::", &["net"]),
+    ("clap::", &["cli"]),
+    ("println!", &["cli"]),
+    ("process::Command", &["sandbox"]),
+    ("env::var", &["config"]),
+    ("env::vars", &["config"]),
+    ("sqlx::", &["storage"]),
+    ("keyring::", &["keychain"]),
+    ("zip::write", &["export"]),
+    ("candle_core::", &["providers"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with its room and its text, without its unit tests and comments.
+fn rooms() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    files
+        .into_iter()
+        .filter_map(|path| {
+            let below = path.strip_prefix(&root).unwrap().to_owned();
+            let is_test = below.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"));
+            if below.components().count() < 2 || is_test {
+                return None;
+            }
+            let room = below.components().next()?.as_os_str().to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            Some((room, below, code.join("\n")))
+        })
+        .collect()
+}
+
+fn imported(text: &str) -> BTreeSet<String> {
+    text.match_indices("crate::")
+        .filter(|(at, _)| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$'))
+        .map(|(at, word)| text[at + word.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+        .collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let mut wrong = Vec::new();
+    for (room, file, text) in rooms() {
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == room) else {
+            panic!("the room `{room}` is not in the table");
+        };
+        for import in imported(&text) {
+            let is_room = MAY_IMPORT.iter().any(|(name, _)| *name == import);
+            if is_room && import != room && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn outside_crates_have_one_owner() {
+    let mut wrong = Vec::new();
+    for (room, file, text) in rooms() {
+        for (word, owners) in OWNERS {
+            let said = text.match_indices(word).any(|(at, _)| {
+                !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                    || word.ends_with('!') && !text[..at].ends_with('e')
+            });
+            if said && !owners.contains(&room.as_str()) {
+                wrong.push(format!("{} says {word}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_and_file_says_what_it_is_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let silent: Vec<String> = files
+        .iter()
+        .filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//!"))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert!(silent.is_empty(), "files without a module doc:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn the_architecture_page_names_every_room() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    for (room, _) in MAY_IMPORT {
+        assert!(page.contains(&format!("`{room}`")), "ARCHITECTURE.md does not name `{room}`");
+    }
+}
