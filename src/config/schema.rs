@@ -1,0 +1,273 @@
+//! Every setting with its type and default. A setting is a field here, a name in [`KEYS`] and a
+//! commented line in `config.example.toml`; tests hold the three together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// All settings, merged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub model: ModelSettings,
+    /// By provider id; adds to or overrides the catalogue's rows.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    pub ui: UiSettings,
+    pub agent: AgentSettings,
+    pub network: NetworkSettings,
+    pub local: LocalSettings,
+    pub export: ExportSettings,
+    pub keys: KeySettings,
+}
+
+/// Who answers when nobody else is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Provider id; `None` lets Kiln choose by what is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Model name as the provider spells it; `None` for the provider's default model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// What differs from the catalogue for one provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// Where its API is, `http` or `https`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The environment variable that carries its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// The model that is used when none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_model: Option<String>,
+    /// The protocol it speaks; needed only for a provider that the catalogue does not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire: Option<String>,
+}
+
+/// The terminal interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UiSettings {
+    /// A theme's name, or `auto` to follow the terminal's background.
+    pub theme: String,
+    pub mouse: bool,
+    /// Frames a second at most, 1 to 60.
+    pub frame_rate: u32,
+}
+
+impl Default for UiSettings {
+    fn default() -> Self {
+        Self { theme: "auto".to_owned(), mouse: true, frame_rate: 60 }
+    }
+}
+
+/// How a turn works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSettings {
+    /// Whether a plan is asked for before the files.
+    pub plan: bool,
+    /// Requests to the model in one turn at most, 1 to 1000.
+    pub max_requests: u32,
+    /// Tokens of one answer at most; `None` leaves it to the model's own limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { plan: true, max_requests: 32, max_output_tokens: None }
+    }
+}
+
+/// Connections; times in seconds, 1 to 3600.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSettings {
+    pub connect_timeout_s: u64,
+    /// From the request to the first byte of the answer.
+    pub first_byte_timeout_s: u64,
+    /// Between two bytes of an answer.
+    pub idle_timeout_s: u64,
+    /// PEM file of an additional certificate authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Refuses every connection that leaves this machine.
+    pub offline: bool,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self { connect_timeout_s: 10, first_byte_timeout_s: 120, idle_timeout_s: 90, ca_file: None, offline: false }
+    }
+}
+
+/// The embedded model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocalSettings {
+    /// Threads that decode; 0 chooses by the machine.
+    pub threads: u32,
+    /// Tokens of prompt and answer together; 0 takes the model's own window.
+    pub context: u32,
+    /// 0 to 2.
+    pub temperature: f32,
+    /// Where weights are fetched from.
+    pub weights_url: String,
+}
+
+impl Default for LocalSettings {
+    fn default() -> Self {
+        Self { threads: 0, context: 0, temperature: 0.2, weights_url: "https://huggingface.co".to_owned() }
+    }
+}
+
+/// Exports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportSettings {
+    /// Where an export without a path goes; relative paths are taken from the current directory.
+    pub folder: PathBuf,
+}
+
+impl Default for ExportSettings {
+    fn default() -> Self {
+        Self { folder: PathBuf::from(".") }
+    }
+}
+
+/// Where new keys are stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeySettings {
+    pub storage: KeyStorage,
+}
+
+/// A place for keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStorage {
+    /// The operating system's keychain.
+    #[default]
+    Keychain,
+    /// A file encrypted with a passphrase.
+    File,
+}
+
+/// Names of all settings; `*` stands for a provider's id.
+pub const KEYS: &[&str] = &[
+    "model.provider",
+    "model.name",
+    "providers.*.base_url",
+    "providers.*.key_env",
+    "providers.*.default_model",
+    "providers.*.wire",
+    "ui.theme",
+    "ui.mouse",
+    "ui.frame_rate",
+    "agent.plan",
+    "agent.max_requests",
+    "agent.max_output_tokens",
+    "network.connect_timeout_s",
+    "network.first_byte_timeout_s",
+    "network.idle_timeout_s",
+    "network.ca_file",
+    "network.offline",
+    "local.threads",
+    "local.context",
+    "local.temperature",
+    "local.weights_url",
+    "export.folder",
+    "keys.storage",
+];
+
+/// Whether this is the full name of a setting.
+pub fn is_known(key: &str) -> bool {
+    KEYS.iter().any(|known| matches(known, key) == Some(0))
+}
+
+/// Whether settings lie below this name.
+pub(super) fn is_section(key: &str) -> bool {
+    KEYS.iter().any(|known| matches(known, key).is_some_and(|below| below > 0))
+}
+
+/// How many parts of `known` lie below `key`; `None` when `key` does not lead there.
+fn matches(known: &str, key: &str) -> Option<usize> {
+    let mut known = known.split('.');
+    for part in key.split('.') {
+        let name = known.next()?;
+        if name != part && (name != "*" || part.is_empty()) {
+            return None;
+        }
+    }
+    Some(known.count())
+}
+
+/// The setting that was probably meant by an unknown name.
+pub(super) fn nearest(key: &str) -> Option<String> {
+    let parts: Vec<&str> = key.split('.').collect();
+    let candidates = KEYS.iter().map(|known| fill(known, &parts));
+    let last = parts.last().copied().unwrap_or(key);
+    candidates
+        .flat_map(|known| {
+            let whole = (strsim::damerau_levenshtein(&known, key), known.clone());
+            let leaf = known.rsplit('.').next().unwrap_or(&known);
+            // A known name in the wrong section is as good as a slip of one letter.
+            let moved = (strsim::damerau_levenshtein(leaf, last) + 1, known.clone());
+            let section = known.split('.').take(parts.len()).collect::<Vec<_>>().join(".");
+            [whole, moved, (strsim::damerau_levenshtein(&section, key), section)]
+        })
+        .filter(|(distance, name)| *distance <= (last.chars().count() / 3).clamp(1, 3) && name != key)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Puts the id that the person wrote in place of `*`.
+fn fill(known: &str, parts: &[&str]) -> String {
+    let id = parts.get(1).copied().unwrap_or("ID");
+    known.split('.').map(|part| if part == "*" { id } else { part }).collect::<Vec<_>>().join(".")
+}
+
+/// Limits that the types do not carry; the text says what is wanted.
+pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
+    let within = |low: i64, high: i64| match value.as_integer() {
+        Some(number) if number < low || number > high => Some(format!("expected a number from {low} to {high}")),
+        _ => None,
+    };
+    match key {
+        "ui.frame_rate" => within(1, 60),
+        "agent.max_requests" => within(1, 1000),
+        "agent.max_output_tokens" => within(1, 10_000_000),
+        "local.threads" => within(0, 1024),
+        "local.temperature" => {
+            #[expect(clippy::cast_precision_loss, reason = "small numbers; only compared with 0 and 2")]
+            let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+            number.filter(|n| !(0.0..=2.0).contains(n)).map(|_| "expected a number from 0 to 2".to_owned())
+        }
+        _ if key.ends_with("_timeout_s") => within(1, 3600),
+        _ if key.ends_with("_url") => refuse_address(value.as_str()?),
+        _ => {
+            value.as_str().filter(|text| text.trim().is_empty()).map(|_| "expected a text that is not empty".to_owned())
+        }
+    }
+}
+
+fn refuse_address(text: &str) -> Option<String> {
+    match url::Url::parse(text) {
+        Ok(address) if !matches!(address.scheme(), "http" | "https") || address.host().is_none() => {
+            Some("expected an address that begins with `http://` or `https://`".to_owned())
+        }
+        Ok(address) if !address.username().is_empty() || address.password().is_some() => {
+            Some("the address holds a user name or password; store keys with `kiln keys set`".to_owned())
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("expected an address such as `https://host/v1`, and {error}")),
+    }
+}

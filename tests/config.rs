@@ -1,0 +1,324 @@
+//! Promises of the settings: layers, origins, exact words for what is wrong, edits that keep comments.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use kiln::config::schema::KEYS;
+use kiln::config::write::{Edit, edit, init};
+use kiln::config::{Environment, FlagValue, KeyStorage, Lasting, Loaded, Origin, Paths, Settings, load};
+use tempfile::TempDir;
+
+const NOTHING: [(&str, &str); 0] = [];
+
+/// A home folder with this settings file, and what is loaded from it.
+fn loaded(file: &str, environment: &[(&str, &str)], flags: &[FlagValue]) -> (TempDir, Loaded) {
+    let home = TempDir::new().unwrap();
+    let paths = Paths::below(home.path());
+    fs::create_dir_all(paths.config()).unwrap();
+    fs::write(paths.settings_file(), file).unwrap();
+    let loaded = load(&paths, &Environment::from_pairs(environment.iter().copied()), flags);
+    (home, loaded)
+}
+
+/// The words for what is wrong, with the home folder's name taken out.
+fn words(home: &TempDir, loaded: &Loaded) -> Vec<String> {
+    let home = home.path().display().to_string();
+    let told = |fault: &kiln::domain::Fault| format!("{fault}\nhint: {}", fault.hint.as_deref().unwrap_or("-"));
+    loaded.troubles.iter().map(|fault| told(fault).replace(&home, "HOME")).collect()
+}
+
+fn origin(loaded: &Loaded, key: &str) -> Origin {
+    loaded.shown.iter().find(|shown| shown.key == key).unwrap().origin.clone()
+}
+
+#[test]
+fn later_layers_win_and_values_know_their_origin() {
+    let file = "[ui]\ntheme = \"from-file\"\nmouse = false\nframe_rate = 30\n[model]\nname = \"from-file\"\n";
+    let environment = [("KILN_UI__THEME", "from-variable"), ("KILN_UI__FRAME_RATE", "20")];
+    let flags = [FlagValue::text("ui.theme", "from-flag", "--theme")];
+    let (home, loaded) = loaded(file, &environment, &flags);
+    assert_eq!(words(&home, &loaded), [""; 0]);
+    assert_eq!(loaded.settings.ui.theme, "from-flag");
+    assert_eq!(loaded.settings.ui.frame_rate, 20);
+    assert!(!loaded.settings.ui.mouse);
+    assert_eq!(loaded.settings.model.name.as_deref(), Some("from-file"));
+    assert_eq!(loaded.settings.agent.max_requests, Settings::default().agent.max_requests);
+    assert_eq!(origin(&loaded, "ui.theme").to_string(), "flag --theme");
+    assert_eq!(origin(&loaded, "ui.frame_rate").to_string(), "environment variable KILN_UI__FRAME_RATE");
+    let path = home.path().join("config/config.toml");
+    assert_eq!(origin(&loaded, "ui.mouse"), Origin::File { path, line: 3 });
+    assert_eq!(origin(&loaded, "agent.plan"), Origin::Default);
+}
+
+#[test]
+fn providers_are_settings_too() {
+    let file = "[providers.openai]\nbase_url = \"http://localhost:1/v1\"\n";
+    let environment = [("KILN_PROVIDERS__LM_STUDIO__BASE_URL", "http://localhost:2")];
+    let (home, loaded) = loaded(file, &environment, &[]);
+    assert_eq!(words(&home, &loaded), [""; 0]);
+    assert_eq!(loaded.settings.providers["openai"].base_url.as_deref(), Some("http://localhost:1/v1"));
+    assert_eq!(loaded.settings.providers["lm-studio"].base_url.as_deref(), Some("http://localhost:2"));
+    assert!(loaded.shown.iter().any(|shown| shown.key == "providers.lm-studio.base_url"));
+}
+
+#[test]
+fn unknown_settings_are_named_with_file_line_and_nearest_name() {
+    let file = "[ui]\nthem = \"x\"\n\n[modle]\nname = \"y\"\n\n[agent]\nzzzzzzzz = 1\n\n[providers.x]\nbase_ulr = \"http://h\"\n";
+    let (home, loaded) = loaded(file, &[], &[]);
+    assert_eq!(
+        words(&home, &loaded),
+        [
+            "unknown setting `ui.them` in `HOME/config/config.toml` line 2\n\
+             hint: did you mean `ui.theme`? `kiln config show` lists every setting",
+            "unknown setting `modle` in `HOME/config/config.toml` line 4\n\
+             hint: did you mean `model`? `kiln config show` lists every setting",
+            "unknown setting `agent.zzzzzzzz` in `HOME/config/config.toml` line 8\n\
+             hint: `kiln config show` lists every setting",
+            "unknown setting `providers.x.base_ulr` in `HOME/config/config.toml` line 11\n\
+             hint: did you mean `providers.x.base_url`? `kiln config show` lists every setting",
+        ]
+    );
+    assert_eq!(loaded.settings, Settings::default());
+}
+
+#[test]
+fn unusable_values_leave_the_layer_below_in_force() {
+    let file = "[ui]\nmouse = \"yes\"\nframe_rate = 144\ntheme = \"kept\"\n[providers.x]\nbase_url = \"ftp://h\"\n";
+    let environment = [("KILN_UI__THEME", "kept-too"), ("KILN_AGENT__PLAN", "perhaps"), ("KILN_MODEL_NAME", "m")];
+    let (home, loaded) = loaded(file, &environment, &[]);
+    let hint = "correct the value, or remove it to get the default; `kiln config show` lists every setting";
+    assert_eq!(
+        words(&home, &loaded),
+        [
+            format!(
+                "the setting `ui.mouse` in `HOME/config/config.toml` line 2 cannot be used: \
+                 invalid type: string \"yes\", expected a boolean\nhint: {hint}"
+            ),
+            format!(
+                "the setting `ui.frame_rate` in `HOME/config/config.toml` line 3 cannot be used: \
+                 expected a number from 1 to 60\nhint: {hint}"
+            ),
+            format!(
+                "the setting `providers.x.base_url` in `HOME/config/config.toml` line 6 cannot be used: \
+                 expected an address that begins with `http://` or `https://`\nhint: {hint}"
+            ),
+            format!(
+                "the setting `agent.plan` in the environment variable `KILN_AGENT__PLAN` cannot be used: \
+                 invalid type: string \"perhaps\", expected a boolean\nhint: {hint}"
+            ),
+            "the environment variable `KILN_MODEL_NAME` sets nothing\n\
+             hint: `model.name` is set with two underscores: `KILN_MODEL__NAME`"
+                .to_owned(),
+        ]
+    );
+    assert!(loaded.settings.ui.mouse);
+    assert_eq!(loaded.settings.ui.theme, "kept-too");
+}
+
+#[test]
+fn a_broken_file_is_shown_with_a_caret_and_kiln_runs_with_defaults() {
+    let (home, loaded) = loaded("[ui]\ntheme = \"dark\n", &[("KILN_UI__MOUSE", "false")], &[]);
+    let words = words(&home, &loaded);
+    assert_eq!(words.len(), 1, "{words:?}");
+    let expected = "the settings file `HOME/config/config.toml` is not valid TOML, so Kiln runs with its defaults: \
+                    TOML parse error at line 2, column 14\n  |\n2 | theme = \"dark\n  |              ^\n";
+    assert!(words[0].starts_with(expected), "{}", words[0]);
+    assert!(!loaded.settings.ui.mouse, "the other layers still count");
+    assert_eq!(loaded.settings.ui.theme, "auto");
+}
+
+#[test]
+fn odd_files_never_stop_the_start() {
+    for file in [
+        "\u{feff}[ui]\nmouse = true\n",
+        "ui = 3\n",
+        "[[ui]]\n",
+        "providers = []\n",
+        "",
+        "\0",
+        "[ui.theme]\n",
+        "a.b.c.d = 1\n",
+    ] {
+        let (_home, loaded) = loaded(file, &[], &[]);
+        assert_eq!(loaded.settings, Settings::default(), "{file:?}");
+    }
+    let home = TempDir::new().unwrap();
+    let paths = Paths::below(home.path());
+    fs::create_dir_all(paths.settings_file()).unwrap();
+    let loaded = load(&paths, &Environment::default(), &[]);
+    assert_eq!(loaded.troubles.len(), 1, "a folder in the file's place is told");
+}
+
+#[test]
+fn the_example_holds_every_setting_and_exactly_the_defaults() {
+    let (home, with_file) = loaded(kiln::config::EXAMPLE, &[], &[]);
+    assert_eq!(words(&home, &with_file), [""; 0]);
+    assert_eq!(with_file.settings, Settings::default());
+
+    // With the commented settings switched on, every setting is there, and each is valid.
+    let all: String = kiln::config::EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(setting) if setting.split_once(" = ").is_some_and(|(name, _)| !name.contains(' ')) => setting,
+            _ => line,
+        })
+        .fold(String::new(), |text, line| text + line + "\n");
+    let (home, all) = loaded(&all, &[], &[]);
+    assert_eq!(words(&home, &all), [""; 0]);
+    let set: BTreeSet<String> = all
+        .shown
+        .iter()
+        .filter(|shown| matches!(shown.origin, Origin::File { .. }))
+        .map(|shown| shown.key.replace(".openai.", ".*."))
+        .collect();
+    assert_eq!(set, KEYS.iter().map(|key| (*key).to_owned()).collect());
+}
+
+#[test]
+fn the_list_of_settings_is_the_schema() {
+    let full: Settings = toml::from_str(
+        "model = { provider = 'a', name = 'b' }\n\
+         providers.p = { base_url = 'http://h', key_env = 'K', default_model = 'm', wire = 'w' }\n\
+         agent = { max_output_tokens = 1 }\nnetwork = { ca_file = 'f' }",
+    )
+    .unwrap();
+    let mut found = BTreeSet::new();
+    leaves("", &toml::Value::try_from(full).unwrap(), &mut found);
+    let found: BTreeSet<String> = found.into_iter().map(|key| key.replace("providers.p.", "providers.*.")).collect();
+    assert_eq!(found, KEYS.iter().map(|key| (*key).to_owned()).collect());
+}
+
+fn leaves(prefix: &str, value: &toml::Value, found: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                leaves(&if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") }, value, found);
+            }
+        }
+        _ => {
+            found.insert(prefix.to_owned());
+        }
+    }
+}
+
+fn text(value: &str) -> Edit {
+    Edit::Set(toml::Value::String(value.to_owned()))
+}
+
+#[test]
+fn an_edit_keeps_every_comment_and_the_layout() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("config.toml");
+    let before = "# mine\n\n[ui] # look\n  theme = \"dark\"   # at night\nmouse=true\n# end\n";
+    fs::write(&path, before).unwrap();
+    edit(&path, "ui.theme", &text("light")).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), before.replace("\"dark\"", "\"light\""));
+    edit(&path, "providers.openai.base_url", &text("http://h/v1")).unwrap();
+    edit(&path, "keys.storage", &text("file")).unwrap();
+    edit(&path, "ui.mouse", &Edit::Unset).unwrap();
+    let after = fs::read_to_string(&path).unwrap();
+    for kept in ["# mine", "[ui] # look", "# at night", "# end", "[providers.openai]\nbase_url = \"http://h/v1\""] {
+        assert!(after.contains(kept), "{kept} is gone from\n{after}");
+    }
+    let settings: Settings = toml::from_str(&after).unwrap();
+    assert_eq!(settings.keys.storage, KeyStorage::File);
+    assert!(!after.contains("mouse"));
+}
+
+#[test]
+fn a_refused_edit_changes_nothing() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("config.toml");
+    let unknown = edit(&path, "ui.them", &text("x")).unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown setting `ui.them` in the new value");
+    assert!(edit(&path, "ui.mouse", &text("x")).is_err());
+    assert!(!path.exists());
+    fs::write(&path, "[ui").unwrap();
+    assert!(edit(&path, "ui.theme", &text("x")).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "[ui");
+}
+
+#[test]
+fn settings_are_private_and_an_existing_file_is_not_replaced_unasked() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("a/b/config.toml");
+    init(&path, false).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), kiln::config::EXAMPLE);
+    #[cfg(unix)]
+    assert_eq!(mode(&path), 0o600);
+    fs::write(&path, "[ui]\n").unwrap();
+    let refused = init(&path, false).unwrap_err();
+    assert_eq!(refused.hint.as_deref(), Some("edit it, or replace it with `kiln config init --force`"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "[ui]\n");
+    init(&path, true).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), kiln::config::EXAMPLE);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_settings_file_is_edited_where_it_lies() {
+    let home = TempDir::new().unwrap();
+    let (real, link) = (home.path().join("real.toml"), home.path().join("link.toml"));
+    fs::write(&real, "[ui]\n").unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    edit(&link, "ui.theme", &text("x")).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&real).unwrap().contains("theme"));
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn kiln_home_moves_everything() {
+    let home = TempDir::new().unwrap();
+    let place = home.path().join("deep/kiln");
+    let environment = Environment::from_pairs([("KILN_HOME", place.to_str().unwrap())]);
+    let (paths, fault) = Paths::prepare(&environment);
+    assert_eq!(fault, None);
+    assert_eq!(paths.lasting(), Lasting::Kept);
+    for path in [
+        paths.settings_file(),
+        paths.database(),
+        paths.blobs(),
+        paths.projects(),
+        paths.key_index(),
+        paths.key_file(),
+        paths.logs(),
+        paths.weights(),
+        paths.themes(),
+        paths.bindings_file(),
+        paths.history(),
+    ] {
+        assert!(path.starts_with(&place), "{}", path.display());
+    }
+    #[cfg(unix)]
+    assert_eq!(mode(paths.data()), 0o700);
+}
+
+#[test]
+fn a_home_that_cannot_be_used_is_told_and_replaced_for_this_run() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let environment = Environment::from_pairs([("KILN_HOME", file.to_str().unwrap())]);
+    let (paths, fault) = Paths::prepare(&environment);
+    let fault = fault.unwrap();
+    assert_eq!(
+        fault.sentence,
+        format!("the folder `{}/config` cannot be used, so nothing will be saved", file.display())
+    );
+    assert_eq!(fault.hint.as_deref(), Some("make it writable, or set `KILN_HOME` to a folder that is"));
+    assert_eq!(paths.lasting(), Lasting::Temporary);
+    let data = paths.data().to_owned();
+    assert!(data.is_dir());
+    drop(paths);
+    assert!(!data.exists(), "the temporary folder goes away with the run");
+    assert!(load(&Paths::below(home.path()), &Environment::from_pairs(NOTHING), &[]).troubles.is_empty());
+}
