@@ -1,0 +1,79 @@
+//! Everything that can reach the model: one enum, so that a test can play any of it.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::Timestamp;
+
+use crate::domain::{Event, ExportTarget, Fault, ModelRef, ProjectPath, Reply, SessionId};
+use crate::tui::text::highlight::HighlightDone;
+use crate::tui::theme::Background;
+
+/// Something that happened outside the model.
+#[derive(Debug)]
+pub enum Msg {
+    /// What time it is; sent before the others of a wake-up and by the timer while something moves.
+    Now(Timestamp),
+    Key(KeyEvent),
+    /// Text pasted in one piece, unchecked.
+    Paste(String),
+    Mouse(MouseEvent),
+    Resize {
+        width: u16,
+        height: u16,
+    },
+    /// The terminal told whether its background is dark.
+    Background(Background),
+    /// The engine told something.
+    Event(Arc<Event>),
+    /// The engine answered a request.
+    Answered {
+        ask: Ask,
+        result: Box<Result<Reply, Fault>>,
+    },
+    /// The engine ended; nothing more will come.
+    EngineGone,
+    /// The highlighting thread has coloured more lines.
+    Highlighted(HighlightDone),
+    /// A text was put on the clipboard, or why it was not.
+    Copied(Result<&'static str, Fault>),
+    /// The external editor gave the text back.
+    Edited(Result<String, Fault>),
+    /// The system asked the program to end.
+    Terminate,
+}
+
+/// What a request was for, so that its answer finds its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Describe,
+    Start {
+        after: After,
+    },
+    Open(SessionId),
+    Snapshot,
+    Send {
+        text: String,
+    },
+    /// A wish whose only answer of interest is a failure.
+    Plain,
+    Cancel,
+    Retry,
+    Undo,
+    SelectModel(ModelRef),
+    Sessions,
+    Models,
+    Files,
+    File(ProjectPath),
+    Export(ExportTarget),
+    Pull(String),
+}
+
+/// What waits for a session that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// The project's files are wanted for a completion.
+    Files,
+}

@@ -1,0 +1,70 @@
+//! What lies over the panes: help, fuzzy lists, questions and the offer to fetch a model.
+//!
+//! An overlay holds only its own choices; what a choice does is decided in `update`.
+
+pub mod completion;
+pub mod draw;
+pub mod picker;
+
+use crate::domain::{ExportTarget, ModelRef, ProjectPath, SessionId};
+
+pub use completion::Completion;
+pub use picker::Picker;
+
+/// One line of a list to choose from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is matched against and inserted.
+    pub label: String,
+    /// What it means, dimmer beside it.
+    pub detail: String,
+}
+
+impl Choice {
+    /// From the two texts.
+    pub fn new(label: &str, detail: &str) -> Self {
+        Self { label: label.to_owned(), detail: detail.to_owned() }
+    }
+}
+
+/// What a line of a [`Picker`] stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pick {
+    Model(ModelRef),
+    Session(SessionId),
+    Theme(String),
+    File(ProjectPath),
+    /// A destination, put into the composer for completion of its path.
+    Export(String),
+}
+
+/// A question with two answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The export's destination exists.
+    Replace(ExportTarget),
+}
+
+/// The offer to fetch the weights of the embedded model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The name in the catalogue.
+    pub name: String,
+    pub title: String,
+    pub licence: String,
+    pub bytes: u64,
+    /// What it is good for.
+    pub note: String,
+}
+
+/// The overlay that has the keys.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    /// Keys and commands; rows scrolled off the top.
+    Help {
+        scroll: usize,
+    },
+    Picker(Picker),
+    Ask(Question),
+    Offer(Offer),
+}

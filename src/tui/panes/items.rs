@@ -1,0 +1,271 @@
+//! Transcript items as wrapped lines: everything but answers, which are Markdown documents.
+
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+
+use crate::domain::session::CallAnswer;
+use crate::domain::{ChangeKind, Content, Fault, FileChange, Item, ItemKind, Retry, SessionState, TurnId, TurnOutcome};
+use crate::tui::panes::format::{bytes, count, elapsed, plural};
+use crate::tui::text::sanitize::{clean, single_line};
+use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging, wrap_line};
+use crate::tui::theme::{Role, Theme};
+
+/// Lines of an expanded call or of a failure's own words, at most.
+const MOST_LINES: usize = 200;
+
+/// What drawing an item needs to know beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    pub state: &'a SessionState,
+    /// Where the item stands in the transcript.
+    pub index: usize,
+    pub width: u16,
+    pub theme: &'a Theme,
+    /// Whether reasoning and tool answers are shown whole.
+    pub expanded: bool,
+    /// How the key that runs the last prompt again is written.
+    pub retry_key: &'a str,
+}
+
+/// Whether an item hides more than it shows.
+pub fn foldable(kind: &ItemKind) -> bool {
+    match kind {
+        ItemKind::Reasoning { .. } => true,
+        ItemKind::Call { answer: Some(answer), .. } => !only_files(answer),
+        _ => false,
+    }
+}
+
+/// Whether a call is told by the file lines that follow it.
+pub fn silent(kind: &ItemKind) -> bool {
+    matches!(kind, ItemKind::Call { answer: Some(answer), .. } if !answer.failed && only_files(answer))
+}
+
+fn only_files(answer: &CallAnswer) -> bool {
+    !answer.content.is_empty() && answer.content.iter().all(|c| matches!(c, Content::File { .. }))
+}
+
+/// Whether an empty row stands between two items that follow each other.
+pub fn spaced(before: &ItemKind, item: &ItemKind) -> bool {
+    let compact = |kind: &ItemKind| matches!(kind, ItemKind::Call { .. } | ItemKind::Change { .. });
+    !(silent(item) || compact(before) && compact(item))
+}
+
+/// The lines of an item that is no answer.
+pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
+    match &item.kind {
+        ItemKind::User { text, .. } => user(text, around),
+        ItemKind::Reasoning { text, .. } => {
+            let began = around.index.checked_sub(1).and_then(|i| around.state.items.get(i)).map(|i| i.at);
+            let seconds = began.map_or(0, |at| u64::try_from(item.at.as_second() - at.as_second()).unwrap_or(0));
+            reasoning(text, Some(seconds), around)
+        }
+        ItemKind::Answer { .. } => Vec::new(),
+        ItemKind::Call { name, arguments, answer, .. } => call(name, arguments, answer.as_ref(), around),
+        ItemKind::Change { change } => vec![change_line(change, around)],
+        ItemKind::Notice { text } => marked("·", Role::Info, &clean(text), Role::Dim, around),
+        ItemKind::Ended { turn, outcome } => ended(item, *turn, outcome, around),
+        ItemKind::Undone { paths, .. } => {
+            let names: Vec<&str> = paths.iter().map(|p| p.as_str()).collect();
+            let text = format!("{} brought back: {}", plural(paths.len(), "file"), names.join(", "));
+            marked("↶", Role::Warning, &single_line(&text), Role::Text, around)
+        }
+        ItemKind::Exported { target, path, files, bytes: size } => {
+            let text = format!("exported {}, {}, as {target} to {path}", plural(*files, "file"), bytes(*size));
+            marked("⇪", Role::Success, &single_line(&text), Role::Text, around)
+        }
+    }
+}
+
+fn user(text: &str, around: Around<'_>) -> Vec<Line<'static>> {
+    let style = around.theme.style(Role::Text).add_modifier(Modifier::BOLD);
+    let text = clean(text);
+    text.trim_end().split('\n').flat_map(|l| wrap_line(&Line::styled(l.to_owned(), style), around.width)).collect()
+}
+
+/// Folded or whole reasoning; `seconds` is `None` while it goes on.
+pub fn reasoning(text: &str, seconds: Option<u64>, around: Around<'_>) -> Vec<Line<'static>> {
+    let dim = around.theme.style(Role::Dim).add_modifier(Modifier::ITALIC);
+    let tokens = count(u64::try_from(text.len() / 4).unwrap_or(u64::MAX).max(1));
+    let head = match seconds {
+        Some(seconds) => format!("thought for {} · about {tokens} tokens", elapsed(seconds)),
+        None => format!("thinking · about {tokens} tokens"),
+    };
+    let mark = if around.expanded { "▾ " } else { "▸ " };
+    let mut out = vec![Line::styled(truncate(&format!("{mark}{head}"), usize::from(around.width)), dim)];
+    if around.expanded {
+        let text = clean(text);
+        for line in text.trim().lines() {
+            out.extend(wrap_hanging(&Line::styled(format!("  {line}"), dim), around.width, 2));
+        }
+    }
+    out
+}
+
+/// A file change on one line: letter, path, lines.
+pub fn change_line(change: &FileChange, around: Around<'_>) -> Line<'static> {
+    let theme = around.theme;
+    let (letter, role) = letter(change.kind());
+    let counts = change_counts(change);
+    let room = usize::from(around.width).saturating_sub(4 + width_of(&counts_text(&counts)));
+    let path = truncate(&single_line(change.path.as_str()), room.max(8));
+    let undone = around.state.undone.contains(&change.turn);
+    let path_style =
+        if undone { theme.style(Role::Dim).add_modifier(Modifier::CROSSED_OUT) } else { theme.style(Role::Text) };
+    let mut spans = vec![Span::styled(format!("{letter} "), theme.style(role)), Span::styled(path, path_style)];
+    for (text, role) in counts {
+        spans.push(Span::styled(format!(" {text}"), theme.style(role)));
+    }
+    Line::from(spans)
+}
+
+fn change_counts(change: &FileChange) -> Vec<(String, Role)> {
+    let mut counts = Vec::new();
+    if change.added > 0 {
+        counts.push((format!(" +{}", change.added), Role::Added));
+    }
+    if change.removed > 0 {
+        counts.push((format!("−{}", change.removed), Role::Removed));
+    }
+    counts
+}
+
+fn counts_text(counts: &[(String, Role)]) -> String {
+    counts.iter().map(|(text, _)| format!(" {text}")).collect()
+}
+
+/// The letter of a change and its role.
+pub fn letter(kind: ChangeKind) -> (&'static str, Role) {
+    match kind {
+        ChangeKind::Created => ("+", Role::Added),
+        ChangeKind::Modified => ("~", Role::Warning),
+        ChangeKind::Deleted => ("−", Role::Removed),
+    }
+}
+
+fn call(
+    name: &str,
+    arguments: &serde_json::Value,
+    answer: Option<&CallAnswer>,
+    around: Around<'_>,
+) -> Vec<Line<'static>> {
+    let theme = around.theme;
+    let brief = brief(arguments);
+    let head = if brief.is_empty() { single_line(name) } else { format!("{}  {brief}", single_line(name)) };
+    let Some(answer) = answer else {
+        return vec![Line::styled(truncate(&format!("… {head}"), usize::from(around.width)), theme.style(Role::Dim))];
+    };
+    if !answer.failed && only_files(answer) {
+        return Vec::new();
+    }
+    let (mark, role) = if answer.failed { ("✗ ", Role::Error) } else { ("✓ ", Role::Success) };
+    let room = usize::from(around.width).saturating_sub(2);
+    let mut out = vec![Line::from(vec![
+        Span::styled(mark, theme.style(role)),
+        Span::styled(truncate(&head, room), theme.style(Role::Dim)),
+    ])];
+    let limit = if around.expanded { MOST_LINES } else { usize::from(answer.failed) * 3 };
+    let text = answer.content.iter().map(content_text).collect::<Vec<_>>().join("\n");
+    for line in text.lines().take(limit) {
+        let style = theme.style(if answer.failed { Role::Warning } else { Role::Dim });
+        out.extend(wrap_hanging(&Line::styled(format!("  {}", clean(line)), style), around.width, 2));
+    }
+    out
+}
+
+fn content_text(content: &Content) -> &str {
+    match content {
+        Content::Text { text } | Content::Code { text, .. } | Content::Terminal { text } => text,
+        Content::File { path } => path.as_str(),
+    }
+}
+
+/// The first short text among a call's arguments.
+fn brief(arguments: &serde_json::Value) -> String {
+    let value = |key: &str| arguments.get(key).and_then(serde_json::Value::as_str);
+    let text = value("path")
+        .or_else(|| value("title"))
+        .or_else(|| value("command"))
+        .or_else(|| arguments.as_object().and_then(|map| map.values().find_map(serde_json::Value::as_str)));
+    text.map(|t| truncate(&single_line(t), 60)).unwrap_or_default()
+}
+
+fn marked(mark: &str, mark_role: Role, text: &str, role: Role, around: Around<'_>) -> Vec<Line<'static>> {
+    let theme = around.theme;
+    let mut out = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let mark = if index == 0 { format!("{mark} ") } else { "  ".to_owned() };
+        let line = Line::from(vec![
+            Span::styled(mark, theme.style(mark_role)),
+            Span::styled(line.to_owned(), theme.style(role)),
+        ]);
+        out.extend(wrap_hanging(&line, around.width, 2));
+    }
+    out
+}
+
+fn ended(item: &Item, turn: TurnId, outcome: &TurnOutcome, around: Around<'_>) -> Vec<Line<'static>> {
+    let state = around.state;
+    let began = state.items.iter().take(around.index).rev().find_map(|i| match &i.kind {
+        ItemKind::User { turn: t, .. } if *t == turn => Some(i.at),
+        _ => None,
+    });
+    let took = began.map_or(0, |at| u64::try_from(item.at.as_second() - at.as_second()).unwrap_or(0));
+    let retry = around.index + 1 == state.items.len() && !state.is_running();
+    match outcome {
+        TurnOutcome::Completed => {
+            let mut text = format!("done in {}", elapsed(took));
+            let changes = state.items.iter().take(around.index).rev().take_while(|i| Some(i.at) != began);
+            let (mut files, mut added, mut removed) = (0, 0, 0);
+            for change in changes.filter_map(|i| match &i.kind {
+                ItemKind::Change { change } if change.turn == turn => Some(change),
+                _ => None,
+            }) {
+                files += 1;
+                added += change.added;
+                removed += change.removed;
+            }
+            if files > 0 {
+                text.push_str(&format!(" · {}  +{added} −{removed}", plural(files, "file")));
+            }
+            marked("✓", Role::Success, &text, Role::Dim, around)
+        }
+        TurnOutcome::Cancelled => {
+            let text = format!("stopped after {}; what was written stays", elapsed(took));
+            marked("■", Role::Warning, &text, Role::Dim, around)
+        }
+        TurnOutcome::Failed { fault } => fault_lines(fault, retry, around),
+        TurnOutcome::Interrupted => {
+            let mut out = marked("■", Role::Warning, "Kiln ended while this turn ran", Role::Text, around);
+            if retry {
+                out.extend(retry_line(around));
+            }
+            out
+        }
+    }
+}
+
+/// A failure: the sentence, the other side's words, the hint, and the key that retries.
+pub fn fault_lines(fault: &Fault, retry: bool, around: Around<'_>) -> Vec<Line<'static>> {
+    let mut out = marked("✗", Role::Error, &clean(&fault.sentence), Role::Error, around);
+    if let Some(detail) = &fault.detail {
+        let lines: Vec<_> = marked(" ", Role::Dim, &clean(detail), Role::Dim, around);
+        out.extend(lines.into_iter().take(6));
+    }
+    if let Some(hint) = &fault.hint {
+        out.extend(marked(" ", Role::Info, &format!("hint: {}", clean(hint)), Role::Info, around));
+    }
+    if retry && fault.retry == Retry::MayHelp {
+        out.extend(retry_line(around));
+    }
+    out
+}
+
+fn retry_line(around: Around<'_>) -> Vec<Line<'static>> {
+    let line = Line::from(vec![
+        Span::raw("  "),
+        Span::styled(around.retry_key.to_owned(), around.theme.style(Role::Key)),
+        Span::styled(" tries again", around.theme.style(Role::Dim)),
+    ]);
+    wrap_hanging(&line, around.width, 2)
+}

@@ -1,0 +1,435 @@
+//! From a key to what it does.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::domain::Op;
+use crate::tui::cmd::Cmd;
+use crate::tui::commands;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::model::{Leaving, Model};
+use crate::tui::msg::{After, Ask};
+use crate::tui::overlays::completion::Kind;
+use crate::tui::overlays::{Choice, Completion, Overlay};
+use crate::tui::panes::composer::Edit;
+use crate::tui::text::sanitize::{clean, single_line};
+use crate::tui::view::layout::Focus;
+
+use super::overlays;
+
+/// Takes a key in.
+pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
+    let context = model.context();
+    let typed = typed(key);
+    let action = model.settings.keys.lookup(context, key);
+    if action != Some(Action::Interrupt) && model.leaving != Leaving::Stopping {
+        model.leaving = Leaving::No;
+    }
+    match context {
+        Context::Confirm => match action {
+            Some(Action::Interrupt | Action::Quit) => act(model, Action::Interrupt),
+            action => overlays::confirm_key(model, action),
+        },
+        Context::List => match action {
+            Some(Action::Interrupt | Action::Quit) => {
+                model.overlay = None;
+                Vec::new()
+            }
+            action => overlays::list_key(model, action, typed, key.code == KeyCode::Backspace),
+        },
+        Context::Search => search_key(model, action, typed, key.code == KeyCode::Backspace),
+        Context::Composer => composer_key(model, key, action, typed),
+        _ => match (action, typed) {
+            (Some(action), _) => act(model, action),
+            // A letter that means nothing here is the beginning of a message.
+            (None, Some(c)) => {
+                model.focus_on(Focus::Composer);
+                model.composer.insert_char(c);
+                refresh_completion(model)
+            }
+            (None, None) => Vec::new(),
+        },
+    }
+}
+
+/// The character that a key writes.
+fn typed(key: KeyEvent) -> Option<char> {
+    let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+    // AltGr arrives as both on some systems.
+    let alt_gr = key.modifiers.contains(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    match key.code {
+        KeyCode::Char(c) if plain || alt_gr => Some(c),
+        _ => None,
+    }
+}
+
+/// Takes pasted text in.
+pub fn paste(model: &mut Model, text: &str) {
+    let text = clean(text);
+    match (&mut model.overlay, &mut model.search) {
+        (Some(Overlay::Picker(picker)), _) => {
+            let query = format!("{}{}", picker.query, single_line(&text));
+            picker.search(&query);
+        }
+        (Some(_), _) => {}
+        (None, Some(search)) => search.push_str(&single_line(&text)),
+        (None, None) => {
+            model.focus_on(Focus::Composer);
+            model.composer.paste(&text);
+        }
+    }
+}
+
+fn composer_key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Option<char>) -> Vec<Cmd> {
+    if model.completion.is_some()
+        && let Some(action) = model.settings.keys.lookup(Context::Completion, key)
+        && matches!(action, Action::Accept | Action::Next | Action::Previous | Action::Dismiss)
+    {
+        return completion_key(model, key, action);
+    }
+    if let Some(action) = action {
+        match action {
+            Action::HelpWhenEmpty if !model.composer.is_empty() => {}
+            Action::LineUp => return scroll(model, -1),
+            Action::LineDown => return scroll(model, 1),
+            _ => return act(model, action),
+        }
+    }
+    if key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL && model.composer.is_empty() {
+        return act(model, Action::Interrupt);
+    }
+    match (typed, edit_of(key)) {
+        (Some(c), _) => model.composer.insert_char(c),
+        (None, Some(edit)) => {
+            model.composer.edit(edit);
+        }
+        (None, None) => return Vec::new(),
+    }
+    refresh_completion(model)
+}
+
+/// Keys of writing, as shells and editors have them; they are no part of the key table.
+fn edit_of(key: KeyEvent) -> Option<Edit> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let word = control || key.modifiers.contains(KeyModifiers::ALT);
+    Some(match (key.code, word) {
+        (KeyCode::Left, true) => Edit::WordLeft,
+        (KeyCode::Right, true) => Edit::WordRight,
+        (KeyCode::Left, false) => Edit::Left,
+        (KeyCode::Right, false) => Edit::Right,
+        (KeyCode::Up, _) => Edit::Up,
+        (KeyCode::Down, _) => Edit::Down,
+        (KeyCode::Home, _) => Edit::LineStart,
+        (KeyCode::End, _) => Edit::LineEnd,
+        (KeyCode::Backspace, true) => Edit::DeleteWord,
+        (KeyCode::Backspace, false) => Edit::Backspace,
+        (KeyCode::Delete, true) => Edit::DeleteNextWord,
+        (KeyCode::Delete, false) => Edit::Delete,
+        (KeyCode::Char(c), true) => match (c, control) {
+            ('a', true) => Edit::LineStart,
+            ('e', true) => Edit::LineEnd,
+            ('b', true) => Edit::Left,
+            ('f', true) => Edit::Right,
+            ('b', false) => Edit::WordLeft,
+            ('f', false) => Edit::WordRight,
+            ('w', true) => Edit::DeleteWord,
+            ('d', false) => Edit::DeleteNextWord,
+            ('u', true) => Edit::DeleteToStart,
+            ('k', true) => Edit::DeleteToEnd,
+            ('h', true) => Edit::Backspace,
+            ('d', true) => Edit::Delete,
+            ('<', false) => Edit::TextStart,
+            ('>', false) => Edit::TextEnd,
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Does what an action says where the focus is.
+pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
+    match action {
+        Action::Send => return send(model),
+        Action::Newline => {
+            model.composer.edit(Edit::Newline);
+            return refresh_completion(model);
+        }
+        Action::HistoryPrevious => {
+            if !model.composer.edit(Edit::Up) {
+                model.composer.older();
+            }
+        }
+        Action::HistoryNext => {
+            if !model.composer.edit(Edit::Down) {
+                model.composer.newer();
+            }
+        }
+        Action::Clear => {
+            let text = model.composer.text();
+            model.composer.remember(&text);
+            model.composer.clear();
+            model.completion = None;
+        }
+        Action::Undo => {
+            model.composer.edit(Edit::Undo);
+        }
+        Action::Redo => {
+            model.composer.edit(Edit::Redo);
+        }
+        Action::ExternalEditor => return vec![Cmd::Edit(model.composer.text())],
+        Action::Cancel => return escape(model),
+        Action::Interrupt => return model.interrupt(),
+        Action::Quit => return model.quit(),
+        Action::Retry => return model.retry(),
+        Action::UndoTurn => return model.undo(),
+        Action::Help | Action::HelpWhenEmpty => model.open_help(),
+        Action::Palette => {
+            model.focus_on(Focus::Composer);
+            if model.composer.is_empty() {
+                model.composer.set("/");
+            }
+            return refresh_completion(model);
+        }
+        Action::ThemePicker => model.open_theme_picker(),
+        Action::ModelPicker => return model.open_model_picker(),
+        Action::SessionPicker => return model.open_session_picker(""),
+        Action::NewSession => return model.leave_session(),
+        Action::Export => model.open_export_picker(),
+        Action::FileList => return model.open_file_picker(),
+        Action::Redraw => return vec![Cmd::Repaint],
+        Action::Suspend => return vec![Cmd::Suspend],
+        Action::CopyMessage => return model.copy_answer(),
+        Action::CopyCode => return model.copy_file(),
+        _ => return pane(model, action),
+    }
+    Vec::new()
+}
+
+/// Actions that move about in the panes.
+fn pane(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let page = isize::try_from(match model.focus {
+        Focus::Code => model.code.page(),
+        _ => model.chat.page(),
+    })
+    .unwrap_or(1);
+    match action {
+        Action::FocusNext => model.step_focus(true),
+        Action::FocusPrevious => model.step_focus(false),
+        Action::FocusChat => model.focus_on(Focus::Chat),
+        Action::FocusCode => model.focus_on(Focus::Code),
+        Action::FocusSteps => model.focus_on(Focus::Steps),
+        Action::FocusComposer => model.focus_on(Focus::Composer),
+        Action::ToggleCode => model.toggle_code(),
+        Action::ToggleSteps => model.toggle_steps(),
+        Action::LineUp => return scroll(model, -1),
+        Action::LineDown => return scroll(model, 1),
+        Action::HalfPageUp => return scroll(model, -(page / 2).max(1)),
+        Action::HalfPageDown => return scroll(model, (page / 2).max(1)),
+        Action::PageUp => return scroll(model, -page),
+        Action::PageDown => return scroll(model, page),
+        Action::Top => match model.focus {
+            Focus::Code => model.code.scroll_by(isize::MIN / 2),
+            Focus::Steps => model.steps.to_start(),
+            _ => model.with_chat(|chat, scene| chat.to_start(scene)),
+        },
+        Action::Bottom | Action::Follow => match model.focus {
+            Focus::Code => model.code.follow(),
+            Focus::Steps => model.steps.scroll_by(isize::MAX / 2),
+            _ => model.chat.follow(),
+        },
+        Action::ScrollLeft => model.code.scroll_sideways(-8),
+        Action::ScrollRight => model.code.scroll_sideways(8),
+        Action::ItemPrevious | Action::ItemNext if model.focus == Focus::Steps => {
+            model.steps.scroll_by(if action == Action::ItemNext { 1 } else { -1 });
+        }
+        Action::ItemPrevious => model.with_chat(|chat, scene| chat.to_message(false, scene)),
+        Action::ItemNext => model.with_chat(|chat, scene| chat.to_message(true, scene)),
+        Action::FoldItem if model.focus == Focus::Chat => {
+            let folded = model.with_chat(|chat, scene| chat.toggle_fold(None, scene));
+            let note = (!folded).then_some("nothing in sight can be unfolded");
+            note.into_iter().for_each(|text| model.tell(text));
+        }
+        Action::NextFile => model.code.step_file(1),
+        Action::PreviousFile => model.code.step_file(-1),
+        Action::ToggleDiff => return model.toggle_diff(),
+        Action::NextHunk => model.code.to_hunk(true),
+        Action::PreviousHunk => model.code.to_hunk(false),
+        Action::ToggleWrap => model.code.toggle_wrap(),
+        Action::Search => model.search = Some(String::new()),
+        Action::SearchNext | Action::SearchPrevious if model.search.is_none() => model.search = Some(String::new()),
+        _ => {}
+    }
+    model.ask_for_file()
+}
+
+/// Scrolls the pane that has the focus; from the composer, the chat.
+fn scroll(model: &mut Model, rows: isize) -> Vec<Cmd> {
+    match model.focus {
+        Focus::Code => model.code.scroll_by(rows),
+        Focus::Steps => model.steps.scroll_by(rows),
+        Focus::Composer if model.areas.chat.is_empty() => model.code.scroll_by(rows),
+        Focus::Chat | Focus::Composer => model.with_chat(|chat, scene| chat.scroll_by(rows, scene)),
+    }
+    Vec::new()
+}
+
+/// Esc in the composer: closes what is open, stops the turn, goes back to the end.
+fn escape(model: &mut Model) -> Vec<Cmd> {
+    if model.note.take().is_some() && !model.is_running() {
+        return Vec::new();
+    }
+    if model.is_running() {
+        return model.cancel();
+    }
+    model.chat.follow();
+    Vec::new()
+}
+
+fn send(model: &mut Model) -> Vec<Cmd> {
+    let shown = model.composer.shown();
+    if shown.trim().is_empty() {
+        return Vec::new();
+    }
+    model.completion = None;
+    if let Some((name, argument)) = commands::parse(shown.trim()) {
+        let Some(command) = commands::find(name) else {
+            let near = commands::COMMANDS.iter().map(|c| c.name).max_by(|a, b| {
+                let close = |n: &str| strsim::jaro_winkler(n, name);
+                close(a).total_cmp(&close(b))
+            });
+            let hint = near.map(|near| format!("did you mean `/{near}`? `/help` lists them all"));
+            model.warn(&format!("there is no command `/{}`", single_line(name)), hint.as_deref());
+            return Vec::new();
+        };
+        let argument = argument.to_owned();
+        model.composer.take();
+        return (command.run)(model, &argument);
+    }
+    let text = model.composer.take();
+    model.send_prompt(text)
+}
+
+fn search_key(model: &mut Model, action: Option<Action>, typed: Option<char>, erase: bool) -> Vec<Cmd> {
+    let forward = match action {
+        Some(Action::SearchPrevious | Action::Previous) => false,
+        Some(Action::SearchNext | Action::Next) => true,
+        Some(Action::Dismiss | Action::Interrupt) => {
+            model.search = None;
+            return Vec::new();
+        }
+        _ => {
+            let Some(search) = &mut model.search else { return Vec::new() };
+            match (typed, erase) {
+                (Some(c), _) => search.push(c),
+                (None, true) => {
+                    search.pop();
+                }
+                (None, false) => {}
+            }
+            return Vec::new();
+        }
+    };
+    let needle = model.search.clone().unwrap_or_default();
+    let found = match model.focus {
+        Focus::Code => model.code.find(&needle, forward),
+        _ => model.with_chat(|chat, scene| chat.find(&needle, forward, scene)),
+    };
+    if !found && !needle.is_empty() {
+        model.tell(&format!("`{}` was not found further", single_line(&needle)));
+    }
+    Vec::new()
+}
+
+fn completion_key(model: &mut Model, key: KeyEvent, action: Action) -> Vec<Cmd> {
+    let Some(popup) = &mut model.completion else { return Vec::new() };
+    match action {
+        Action::Next => popup.step(1),
+        Action::Previous => popup.step(-1),
+        Action::Dismiss => model.completion = None,
+        _ => return accept_completion(model, key.code == KeyCode::Enter),
+    }
+    Vec::new()
+}
+
+/// Takes the chosen completion; Enter also sends a command that is complete with it.
+pub fn accept_completion(model: &mut Model, enter: bool) -> Vec<Cmd> {
+    let Some(popup) = model.completion.take() else { return Vec::new() };
+    let Some(choice) = popup.chosen() else { return Vec::new() };
+    let characters = popup.typed.chars().count();
+    match popup.kind {
+        Kind::Command => {
+            model.composer.complete(characters, &choice.label);
+            let ready = commands::find(&choice.label).is_some_and(|c| !c.usage.contains(' ') || c.usage.contains('['));
+            if enter && ready {
+                return send(model);
+            }
+            model.composer.insert_char(' ');
+        }
+        Kind::Argument => {
+            model.composer.complete(characters, &choice.label);
+            if enter {
+                return send(model);
+            }
+        }
+        Kind::File => {
+            model.composer.complete(characters, &choice.label);
+            model.composer.insert_char(' ');
+        }
+    }
+    refresh_completion(model)
+}
+
+/// Opens, narrows or closes the popup by what stands before the caret.
+pub fn refresh_completion(model: &mut Model) -> Vec<Cmd> {
+    let before = model.composer.before_caret();
+    let old = model.completion.take();
+    let mut commands_out = Vec::new();
+    let popup = if let Some(rest) = before.strip_prefix('/').filter(|_| model.composer.caret_in_first_line()) {
+        slash(model, rest)
+    } else {
+        let word = before.rsplit(char::is_whitespace).next().unwrap_or("");
+        match word.strip_prefix('@') {
+            Some(typed) => mention(model, typed, &mut commands_out),
+            None => None,
+        }
+    };
+    model.completion = popup.map(|mut popup| {
+        if let Some(old) = &old {
+            popup.keep_choice(old);
+        }
+        popup
+    });
+    commands_out
+}
+
+fn slash(model: &Model, rest: &str) -> Option<Completion> {
+    match rest.split_once(' ') {
+        None if rest.contains('/') => None,
+        None => {
+            let all: Vec<Choice> = commands::COMMANDS.iter().map(|c| Choice::new(c.name, c.about)).collect();
+            let exact = commands::find(rest).filter(|c| c.name != rest).map(|c| Choice::new(c.name, c.about));
+            Completion::new(Kind::Command, rest, &all)
+                .or_else(|| exact.and_then(|choice| Completion::new(Kind::Command, "", &[choice])))
+        }
+        Some((name, argument)) => {
+            let command = commands::find(name)?;
+            let popup = Completion::new(Kind::Argument, argument, &(command.complete)(model, argument))?;
+            let done = popup.choices().len() == 1 && popup.chosen().is_some_and(|c| c.label == argument);
+            (!done).then_some(popup)
+        }
+    }
+}
+
+fn mention(model: &mut Model, typed: &str, commands_out: &mut Vec<Cmd>) -> Option<Completion> {
+    let Some(files) = &model.files else {
+        match model.session {
+            Some(session) => commands_out.push(Cmd::Ask { op: Op::ListFiles { session }, ask: Ask::Files }),
+            None if model.opening == crate::tui::model::Opening::None => {
+                commands_out.push(model.start_session(After::Files));
+            }
+            None => {}
+        }
+        return None;
+    };
+    let all: Vec<Choice> = files.iter().map(|path| Choice::new(path.as_str(), "")).collect();
+    Completion::new(Kind::File, typed, &all)
+}

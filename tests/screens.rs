@@ -1,0 +1,525 @@
+//! The screen as people see it: scripted messages in, cells out, no terminal.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::{SignedDuration, Timestamp};
+use kiln::domain::catalog::{Description, Readiness, WeightsStatus};
+use kiln::domain::op::NewProject;
+use kiln::domain::*;
+use kiln::tui::cmd::Cmd;
+use kiln::tui::keymap::Keymap;
+use kiln::tui::msg::{After, Ask, Msg};
+use kiln::tui::terminal::clipboard::Place;
+use kiln::tui::theme::{ColorDepth, Theme};
+use kiln::tui::update::update;
+use kiln::tui::view::view;
+use kiln::tui::{Model, Mouse, UiSettings};
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+struct Player {
+    model: Model,
+    session: SessionId,
+    now: Timestamp,
+    seq: Seq,
+}
+
+impl Player {
+    fn new(theme: &str) -> Self {
+        let settings = UiSettings {
+            theme: Some(theme.to_owned()),
+            mouse: Mouse::On,
+            user_dir: None,
+            depth: ColorDepth::True,
+            keys: Keymap::standard(),
+            place: Place::default(),
+            editor: None,
+        };
+        let project = NewProject::Directory { root: "/home/ada/word-count".into() };
+        let model = Model::new(settings, project, Theme::load(theme, None).unwrap(), None);
+        let session = SessionId::parse("0192d0a0-7b1e-7c3a-9f00-1234567890ab").unwrap();
+        let mut player = Self { model, session, now: "2026-11-21T10:00:00Z".parse().unwrap(), seq: Seq(0) };
+        player.send(Msg::Now(player.now));
+        player
+    }
+
+    fn send(&mut self, msg: Msg) -> Vec<Cmd> {
+        update(&mut self.model, msg)
+    }
+
+    fn answer(&mut self, ask: Ask, reply: Reply) -> Vec<Cmd> {
+        self.send(Msg::Answered { ask, result: Box::new(Ok(reply)) })
+    }
+
+    fn describe(&mut self, readiness: Readiness) -> Vec<Cmd> {
+        let weights = vec![WeightsStatus {
+            name: "smollm2-135m".into(),
+            title: "SmolLM2 135M Instruct".into(),
+            licence: "Apache-2.0".into(),
+            download_bytes: 98_000_000,
+            memory_bytes: 400_000_000,
+            installed: readiness == Readiness::Ready,
+            note: "shows how Kiln works; writes simple files only".into(),
+        }];
+        let description =
+            Box::new(Description { model: model_info(), readiness, providers: vec![], weights, troubles: vec![] });
+        self.answer(Ask::Describe, Reply::Described { description })
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.now += SignedDuration::from_secs(seconds);
+        self.send(Msg::Now(self.now));
+    }
+
+    fn fact(&mut self, body: FactBody) {
+        self.seq = self.seq.next();
+        let fact = Fact { session: self.session, seq: self.seq, at: self.now, body };
+        self.send(Msg::Event(Arc::new(Event::Fact(fact))));
+    }
+
+    fn glimpse(&mut self, glimpse: Glimpse) {
+        self.send(Msg::Event(Arc::new(Event::Glimpse { session: self.session, glimpse })));
+    }
+
+    fn key(&mut self, code: KeyCode) -> Vec<Cmd> {
+        self.send(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    fn write(&mut self, text: &str) {
+        for c in text.chars() {
+            self.key(KeyCode::Char(c));
+        }
+    }
+
+    fn begin(&mut self, text: &str) {
+        self.describe(Readiness::Ready);
+        self.write(text);
+        let commands = self.key(KeyCode::Enter);
+        assert!(
+            matches!(&commands[..], [Cmd::Ask { op: Op::StartSession { prompt: Some(p), .. }, .. }] if p == text),
+            "{commands:?}"
+        );
+        let project = Project::Directory { root: "/home/ada/word-count".into() };
+        self.fact(FactBody::SessionStarted { project, kiln: "0.1.0".into() });
+        self.fact(FactBody::ModelSelected { model: model_info() });
+        let session = self.session;
+        self.answer(Ask::Start { after: After::Nothing }, Reply::Session { session });
+        self.turn(1, text);
+    }
+
+    fn turn(&mut self, turn: u64, text: &str) {
+        self.fact(FactBody::TurnStarted {
+            turn: TurnId(turn),
+            text: text.into(),
+            model: model_info().reference,
+            protocol: TurnProtocol::Fenced,
+        });
+    }
+
+    fn answered(&mut self, text: &str) {
+        self.fact(FactBody::Answered { turn: TurnId(1), text: text.into(), whole: true });
+    }
+
+    /// A turn with a plan, one file done and one growing.
+    fn working(&mut self) {
+        self.begin("a tool that counts words");
+        self.pass(1);
+        let step = |n, title: &str| PlannedStep { id: StepId(n), title: title.into() };
+        let steps = vec![step(1, "write the counter"), step(2, "describe it"), step(3, "check the edges")];
+        self.fact(FactBody::PlanSet { turn: TurnId(1), steps });
+        self.answered("I begin with **the counter**, then the `README`.\n\n- one\n- two\n");
+        self.fact(FactBody::StepChanged { step: StepId(1), state: StepState::Running });
+        self.file("src/main.rs", "fn main() {\n    println!(\"one\");\n}\n");
+        self.pass(4);
+        self.fact(FactBody::StepChanged { step: StepId(1), state: StepState::Done });
+        self.fact(FactBody::StepChanged { step: StepId(2), state: StepState::Running });
+        let path = path("README.md");
+        self.glimpse(Glimpse::Phase { phase: Phase::Writing { path: path.clone() } });
+        self.glimpse(Glimpse::FileOpened { path: path.clone() });
+        self.glimpse(Glimpse::FileText { path, text: "# Words\n\nCounts wor".into() });
+        self.pass(2);
+    }
+
+    fn file(&mut self, name: &str, text: &str) {
+        let path = path(name);
+        self.glimpse(Glimpse::FileOpened { path: path.clone() });
+        self.glimpse(Glimpse::FileText { path: path.clone(), text: text.into() });
+        let change = FileChange {
+            turn: TurnId(1),
+            step: None,
+            path,
+            before: None,
+            after: Some(ContentHash::new("a")),
+            bytes: text.len() as u64,
+            added: text.lines().count() as u32,
+            removed: 0,
+        };
+        self.fact(FactBody::FileChanged { change });
+    }
+
+    fn draw(&mut self, width: u16, height: u16) -> Buffer {
+        self.send(Msg::Resize { width, height });
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+        view(&mut self.model, &mut buffer);
+        buffer
+    }
+
+    fn screen(&mut self, width: u16, height: u16) -> String {
+        text_of(&self.draw(width, height))
+    }
+}
+
+fn path(text: &str) -> ProjectPath {
+    ProjectPath::parse(text).unwrap()
+}
+
+fn model_info() -> ModelInfo {
+    ModelInfo {
+        window: Some(8192),
+        note: Some("a very small model: good for one-page sketches".into()),
+        protocol: TurnProtocol::Fenced,
+        ..ModelInfo::unknown(ModelRef::new("embedded", "smollm2-135m"))
+    }
+}
+
+fn text_of(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let mut row = String::new();
+        let mut skip = 0usize;
+        for x in 0..buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            row.push_str(symbol);
+            skip = kiln::tui::text::wrap::width(symbol).saturating_sub(1);
+        }
+        out.push_str(row.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// How many different styles a frame has: themes must do something.
+fn styles(buffer: &Buffer) -> usize {
+    let mut seen: Vec<_> = buffer.content.iter().map(|cell| (cell.fg, cell.bg, cell.modifier)).collect();
+    seen.sort_by_key(|s| format!("{s:?}"));
+    seen.dedup();
+    seen.len()
+}
+
+const SIZES: [(u16, u16); 3] = [(160, 50), (80, 24), (60, 20)];
+
+fn snapshots(name: &str, script: impl Fn(&mut Player)) {
+    for (width, height) in SIZES {
+        let mut frames = Vec::new();
+        for theme in ["kiln-dark", "kiln-light"] {
+            let mut player = Player::new(theme);
+            player.draw(width, height);
+            script(&mut player);
+            let buffer = player.draw(width, height);
+            assert!(styles(&buffer) > 3, "{name} at {width}x{height} in {theme} has no colours");
+            frames.push(buffer);
+        }
+        assert_eq!(text_of(&frames[0]), text_of(&frames[1]), "themes change colours only");
+        assert_ne!(frames[0].content, frames[1].content, "the two themes look the same");
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), text_of(&frames[0]));
+    }
+}
+
+#[test]
+fn welcome() {
+    snapshots("welcome", |player| {
+        player.describe(Readiness::Ready);
+    });
+}
+
+#[test]
+fn a_turn_with_plan_and_growing_file() {
+    snapshots("working", Player::working);
+}
+
+#[test]
+fn a_finished_turn() {
+    snapshots("finished", |player| {
+        player.working();
+        player.file("README.md", "# Words\n\nCounts words.\n");
+        player.fact(FactBody::StepChanged { step: StepId(2), state: StepState::Done });
+        player.fact(FactBody::StepChanged { step: StepId(3), state: StepState::Skipped });
+        let usage = Usage { input_uncached: 1234, output_visible: 567, ..Usage::default() };
+        player.fact(FactBody::UsageRecorded {
+            turn: TurnId(1),
+            model: model_info().reference,
+            usage,
+            cost: Cost::Unknown,
+        });
+        player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Completed });
+    });
+}
+
+#[test]
+fn an_error_names_the_key_that_retries() {
+    snapshots("error", |player| {
+        player.begin("a tool");
+        let fault = Fault::new(FaultClass::Offline, "`api.example.org` cannot be reached")
+            .detail("connection refused")
+            .hint("check the network, or choose another model with `/model`")
+            .retryable();
+        player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Failed { fault } });
+    });
+}
+
+#[test]
+fn help_lists_every_key() {
+    snapshots("help", |player| {
+        player.key(KeyCode::Char('?'));
+    });
+}
+
+#[test]
+fn slash_completion() {
+    snapshots("slash", |player| {
+        player.describe(Readiness::Ready);
+        player.write("/e");
+    });
+}
+
+#[test]
+fn model_picker() {
+    snapshots("models", |player| {
+        player.describe(Readiness::Ready);
+        player.write("/model");
+        player.key(KeyCode::Enter);
+        let models = vec![model_info(), ModelInfo::unknown(ModelRef::new("anthropic", "claude-sonnet"))];
+        player.answer(Ask::Models, Reply::Models { models });
+        player.write("son");
+    });
+}
+
+#[test]
+fn weights_are_offered_and_the_prompt_waits_for_them() {
+    snapshots("offer", |player| {
+        player.describe(Readiness::NeedsDownload(98_000_000));
+        player.write("a page");
+        assert!(player.key(KeyCode::Enter).is_empty(), "nothing is sent before the weights are here");
+    });
+    let mut player = Player::new("kiln-dark");
+    player.describe(Readiness::NeedsDownload(98_000_000));
+    player.write("a page");
+    player.key(KeyCode::Enter);
+    let pull = player.key(KeyCode::Enter);
+    assert!(matches!(&pull[..], [Cmd::Ask { op: Op::PullModel { .. }, .. }]), "{pull:?}");
+    player.answer(Ask::Pull("smollm2-135m".into()), Reply::Done);
+    let start = player.describe(Readiness::Ready);
+    assert!(matches!(&start[..], [Cmd::Ask { op: Op::StartSession { prompt: Some(_), .. }, .. }]), "{start:?}");
+}
+
+#[test]
+fn scrolled_up_the_view_stays_and_counts_what_is_new() {
+    snapshots("scrolled", |player| {
+        player.begin("a long story");
+        for n in 0..60 {
+            player.answered(&format!("paragraph {n}"));
+        }
+        let size = player.model.size;
+        player.draw(size.0, size.1);
+        player.key(KeyCode::PageUp);
+        let before = player.screen(size.0, size.1);
+        for n in 0..7 {
+            player.answered(&format!("new paragraph {n}"));
+        }
+        let after = player.screen(size.0, size.1);
+        let top = |text: &str| text.lines().take(8).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(top(&before), top(&after), "the view jumped");
+        assert!(after.contains("14 new lines"), "{after}");
+    });
+}
+
+#[test]
+fn wide_text_and_emoji() {
+    snapshots("wide", |player| {
+        player.begin("日本語でページを書いてください 👩‍👩‍👧 e\u{301}");
+        player.answered("# 概要\n\n日本語の長い段落。日本語の長い段落。日本語の長い段落。日本語の長い段落。日本語の長い段落。\n\n| 名前 | 値 |\n|---|---|\n| 色 | 🟥 |\n");
+        player.file("src/日本.rs", "// 漢字とかな\nlet x = \"👍🏽\";\n");
+    });
+}
+
+#[test]
+fn hostile_text_never_reaches_a_cell() {
+    let evil = "\u{1b}[2J\u{1b}]52;c;AAAA\u{7}\u{9b}31m\u{202e}gnp.exe\u{0}\u{8}";
+    snapshots("hostile", |player| {
+        player.begin("x");
+        player.answered(&format!("text {evil} text `{evil}`\n\n```{evil}\n{evil}\n```\n"));
+        player.glimpse(Glimpse::Text { text: format!("live {evil}") });
+        player.glimpse(Glimpse::Reasoning { text: evil.into() });
+        player.fact(FactBody::Noticed { text: evil.into() });
+        player.fact(FactBody::TitleChanged { title: evil.into() });
+        player.fact(FactBody::PlanSet {
+            turn: TurnId(1),
+            steps: vec![PlannedStep { id: StepId(1), title: evil.into() }],
+        });
+        player.glimpse(Glimpse::FileText { path: path("a.rs"), text: evil.into() });
+        player.send(Msg::Paste(evil.into()));
+        let size = player.model.size;
+        let buffer = player.draw(size.0, size.1);
+        for cell in &buffer.content {
+            let bad = cell.symbol().chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+            assert!(!bad, "{:?}", cell.symbol());
+        }
+    });
+}
+
+#[test]
+fn a_long_transcript_costs_what_a_short_one_costs() {
+    let wrapped = |items: usize| {
+        let mut player = Player::new("kiln-dark");
+        player.begin("x");
+        for n in 0..items {
+            player.answered(&format!("line {n}\n\nsecond paragraph"));
+        }
+        let opening = player.model.chat.wrapped;
+        player.draw(160, 50);
+        let first = player.model.chat.wrapped - opening;
+        player.answered("one more");
+        let before = player.model.chat.wrapped;
+        player.draw(160, 50);
+        let next = player.model.chat.wrapped - before;
+        player.key(KeyCode::Char('a'));
+        let before = player.model.chat.wrapped;
+        player.draw(160, 50);
+        (first, next, player.model.chat.wrapped - before)
+    };
+    let (short, long) = (wrapped(40), wrapped(7_000));
+    assert_eq!(short, long, "frames must cost the same");
+    assert!(long.0 <= 50 && long.1 <= 2 && long.2 == 0, "{long:?}");
+}
+
+#[test]
+fn the_export_asks_before_it_replaces() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    player.write("/export zip:out.zip");
+    let commands = player.key(KeyCode::Enter);
+    let Some(Cmd::Ask { op: Op::Export { existing: ExistingFiles::Keep, target, .. }, ask }) =
+        commands.into_iter().next()
+    else {
+        panic!("no export")
+    };
+    assert_eq!(target.kind, "zip");
+    let fault = Fault::new(FaultClass::Invalid, "`out.zip` exists already");
+    player.send(Msg::Answered { ask, result: Box::new(Err(fault)) });
+    assert!(player.screen(80, 24).contains("replace it as a whole?"));
+    let again = player.key(KeyCode::Char('y'));
+    assert!(matches!(&again[..], [Cmd::Ask { op: Op::Export { existing: ExistingFiles::Replace, .. }, .. }]));
+}
+
+#[test]
+fn leaving_takes_two_presses_and_stops_the_turn_first() {
+    let ctrl_c = || Msg::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    let mut player = Player::new("kiln-dark");
+    assert!(player.send(ctrl_c()).is_empty());
+    assert!(player.screen(80, 24).contains("ctrl-c again"));
+    assert!(matches!(player.send(ctrl_c())[..], [Cmd::Quit]));
+
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    assert!(matches!(player.send(ctrl_c())[..], [Cmd::Ask { op: Op::Cancel { .. }, .. }]));
+    assert!(matches!(player.send(ctrl_c())[..], [Cmd::Ask { op: Op::Cancel { .. }, .. }]));
+    player.seq = player.seq.next();
+    let body = FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Cancelled };
+    let fact = Fact { session: player.session, seq: player.seq, at: player.now, body };
+    assert!(matches!(player.send(Msg::Event(Arc::new(Event::Fact(fact))))[..], [Cmd::Quit]));
+}
+
+#[test]
+fn a_gap_in_the_facts_asks_for_a_snapshot() {
+    let mut player = Player::new("kiln-dark");
+    player.begin("x");
+    player.seq = Seq(player.seq.0 + 5);
+    let fact = Fact {
+        session: player.session,
+        seq: player.seq,
+        at: player.now,
+        body: FactBody::Noticed { text: "late".into() },
+    };
+    let commands = player.send(Msg::Event(Arc::new(Event::Fact(fact))));
+    assert!(matches!(&commands[..], [Cmd::Ask { op: Op::Snapshot { .. }, .. }]), "{commands:?}");
+    assert!(matches!(&player.send(Msg::Event(Arc::new(Event::Lagged)))[..], [Cmd::Ask { .. }]));
+}
+
+fn any_msg() -> impl Strategy<Value = Msg> {
+    let code = prop_oneof![
+        6 => any::<char>().prop_map(KeyCode::Char),
+        6 => prop::sample::select("?/@qjkgGdn ehmtxi[]".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        4 => prop::sample::select(vec![
+            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down, KeyCode::Left,
+            KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Backspace,
+            KeyCode::Delete,
+        ]),
+        2 => (1u8..12).prop_map(KeyCode::F),
+    ];
+    let modifiers = prop::sample::select(vec![
+        KeyModifiers::NONE,
+        KeyModifiers::NONE,
+        KeyModifiers::CONTROL,
+        KeyModifiers::ALT,
+        KeyModifiers::SHIFT,
+    ]);
+    prop_oneof![
+        8 => (code, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
+        1 => any::<String>().prop_map(Msg::Paste),
+        2 => (0u16..170, 0u16..55).prop_map(|(width, height)| Msg::Resize { width, height }),
+        1 => (0u16..170, 0u16..55, 0u8..4).prop_map(|(column, row, kind)| {
+            use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+            let kind = match kind {
+                0 => MouseEventKind::ScrollUp,
+                1 => MouseEventKind::ScrollDown,
+                2 => MouseEventKind::Drag(MouseButton::Left),
+                _ => MouseEventKind::Down(MouseButton::Left),
+            };
+            Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_keys_and_sizes_break_it(msgs in prop::collection::vec(any_msg(), 1..60), busy in any::<bool>()) {
+        let mut player = Player::new("kiln-dark");
+        if busy {
+            player.working();
+        }
+        for msg in msgs {
+            player.send(msg);
+            let (width, height) = player.model.size;
+            player.draw(width, height);
+        }
+    }
+}
+
+#[test]
+fn every_small_size_draws() {
+    for width in 0..40 {
+        for height in 0..14 {
+            let mut player = Player::new("kiln-dark");
+            player.working();
+            player.draw(width, height);
+            player.key(KeyCode::F(1));
+            player.draw(width, height);
+        }
+    }
+}
