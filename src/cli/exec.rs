@@ -1,0 +1,286 @@
+//! `kiln exec`: one turn without the terminal interface. The answer (or, with `--json`, every
+//! fact) goes to standard output, progress to standard error.
+
+use tokio::sync::mpsc;
+
+use super::args::{Common, ExecVerb, existing};
+use super::assemble::{self, Inputs};
+use super::console::Console;
+use super::exit::{Exit, Failure};
+use super::export::{self, parse_target};
+use super::interrupt::Interrupts;
+use super::progress::Teller;
+use super::{open, pull};
+use crate::domain::catalog::{Description, Readiness};
+use crate::domain::op::{NewProject, PullSource};
+use crate::domain::{
+    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Op, Reply, SessionId, TurnOutcome,
+};
+use crate::engine::Engine;
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The answer's text.
+    Text,
+    /// The session's facts, one JSON object a line.
+    Json,
+}
+
+/// Where the turn runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    New(NewProject),
+    Stored(SessionId),
+}
+
+/// One headless turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecRequest {
+    pub start: Start,
+    pub prompt: String,
+    pub format: Format,
+    /// Done after the turn, when it completed.
+    pub export: Option<(ExportTarget, ExistingFiles)>,
+}
+
+/// Checks what can be checked before a model is asked and paid.
+pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Result<ExecRequest, Failure> {
+    let export = match &verb.export {
+        None => None,
+        Some(text) => {
+            let target = parse_target(text)?;
+            let existing = existing(verb.force);
+            export::refuse_early(&target, existing)?;
+            Some((target, existing))
+        }
+    };
+    let prompt = if verb.prompt == "-" { open::read_prompt()? } else { verb.prompt.clone() };
+    if prompt.trim().is_empty() {
+        return Err(Failure::usage("the prompt is empty", "say what to make, or `-` to read it from standard input"));
+    }
+    assemble::unlock_keys(inputs, &Console::system())?;
+    Ok(ExecRequest {
+        start: Start::New(assemble::project(common)?),
+        prompt,
+        format: if verb.json { Format::Json } else { Format::Text },
+        export,
+    })
+}
+
+/// Runs one turn to its end. Ctrl-C cancels the turn; what it wrote stays.
+pub async fn exec(
+    engine: &Engine,
+    request: ExecRequest,
+    console: &mut Console,
+    interrupts: &mut Interrupts,
+) -> Result<Exit, Failure> {
+    if prepare(engine, console, interrupts).await? == Prepared::Cancelled {
+        return Ok(Exit::Cancelled);
+    }
+    let mut feed = Feed::start(engine);
+    let mut teller = Teller::new(request.format);
+    let mut started = std::pin::pin!(begin(engine, request.start, request.prompt));
+    let session = tokio::select! {
+        session = &mut started => session?,
+        () = interrupts.next() => {
+            // The turn may run already: wait for its session, so that it can be told to stop.
+            console.note("cancelling");
+            let session = started.await?;
+            engine.ask(Op::Cancel { session }).await?;
+            session
+        }
+    };
+    let outcome = follow(engine, session, &mut feed, &mut teller, console, interrupts).await;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            // Nobody reads any more, or facts were lost: do not let the model go on unseen.
+            engine.submit(Op::Cancel { session }).ok();
+            return Err(failure);
+        }
+    };
+    teller.finish(console)?;
+    let exported = match (&outcome, request.export) {
+        (TurnOutcome::Completed, Some((target, existing))) => {
+            let exported = export::export(engine, session, target, existing, console).await;
+            if exported.is_ok() {
+                follow_export(session, &mut feed, &mut teller, console).await?;
+            }
+            exported.map(|_| ())
+        }
+        (_, Some(_)) => {
+            console.note("not exported, because the turn did not complete");
+            Ok(())
+        }
+        (_, None) => Ok(()),
+    };
+    teller.summary(session, console);
+    exported?;
+    match outcome {
+        TurnOutcome::Completed => Ok(Exit::Done),
+        TurnOutcome::Cancelled => {
+            console.note("cancelled; what was written stays");
+            Ok(Exit::Cancelled)
+        }
+        TurnOutcome::Failed { fault } => Err(Failure::new(Exit::Failed, fault)),
+        TurnOutcome::Interrupted => Err(Failure::new(
+            Exit::Failed,
+            Fault::new(FaultClass::Internal, "the turn was interrupted")
+                .hint(format!("go on with `kiln sessions resume {}`", session.short())),
+        )),
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Prepared {
+    Ready,
+    Cancelled,
+}
+
+/// Tells what is off, and fetches weights that are missing: nobody is there to be asked.
+async fn prepare(engine: &Engine, console: &mut Console, interrupts: &mut Interrupts) -> Result<Prepared, Failure> {
+    let Reply::Described { description } = engine.ask(Op::Describe).await? else { return Err(unexpected()) };
+    let Description { model, readiness, weights, troubles, .. } = *description;
+    console.troubles(&troubles);
+    match readiness {
+        Readiness::Ready => Ok(Prepared::Ready),
+        Readiness::NeedsDownload(bytes) => {
+            let name = weights
+                .iter()
+                .find(|weights| weights.name == model.reference.model.as_str())
+                .map_or_else(|| model.reference.model.as_str().to_owned(), |weights| weights.name.clone());
+            console.note(&format!("fetching the weights of {name} ({})", pull::size(bytes)));
+            match pull::pull(engine, name, PullSource::Catalogue, console, interrupts).await? {
+                Exit::Cancelled => Ok(Prepared::Cancelled),
+                _ => Ok(Prepared::Ready),
+            }
+        }
+        Readiness::NeedsKey(variable) => {
+            let provider = model.reference.provider;
+            let fault = Fault::new(FaultClass::Auth, format!("{provider} needs an API key"))
+                .hint(format!("set `{variable}`, or store it with `kiln keys set {provider}`"));
+            Err(Failure::new(Exit::Config, fault))
+        }
+        Readiness::Unavailable(why) => {
+            let fault = Fault::new(FaultClass::Invalid, format!("{} cannot be asked", model.reference))
+                .hint("`kiln models list` shows what is ready; choose with `--provider` and `--model`")
+                .detail(why);
+            Err(Failure::new(Exit::Config, fault))
+        }
+    }
+}
+
+async fn begin(engine: &Engine, start: Start, prompt: String) -> Result<SessionId, Failure> {
+    match start {
+        Start::New(project) => {
+            let op = Op::StartSession { project, model: None, prompt: Some(prompt) };
+            match engine.ask(op).await? {
+                Reply::Session { session } => Ok(session),
+                _ => Err(unexpected()),
+            }
+        }
+        Start::Stored(session) => {
+            engine.ask(Op::OpenSession { session }).await?;
+            engine.ask(Op::Send { session, text: prompt }).await?;
+            Ok(session)
+        }
+    }
+}
+
+/// Tells events until the turn ends.
+async fn follow(
+    engine: &Engine,
+    session: SessionId,
+    feed: &mut Feed,
+    teller: &mut Teller,
+    console: &mut Console,
+    interrupts: &mut Interrupts,
+) -> Result<TurnOutcome, Failure> {
+    loop {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => {
+                console.note("cancelling");
+                engine.ask(Op::Cancel { session }).await?;
+            }
+            event = feed.next() => match event.as_deref() {
+                None => return Err(ended().into()),
+                Some(Event::Fact(fact)) if fact.session == session => {
+                    teller.fact(fact, console)?;
+                    if let FactBody::TurnEnded { outcome, .. } = &fact.body {
+                        return Ok(outcome.clone());
+                    }
+                }
+                Some(Event::Glimpse { session: of, glimpse }) if *of == session => teller.glimpse(glimpse, console)?,
+                Some(Event::Snapshot { session: of, view }) if *of == session => {
+                    if let Some(outcome) = teller.snapshot(view, console)? {
+                        return Ok(outcome);
+                    }
+                }
+                Some(Event::Saving { saving }) => teller.saving(saving, console),
+                Some(Event::Lagged) => {
+                    engine.ask(Op::Snapshot { session }).await?;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// The export is a fact too, published before its reply: print what has come until then.
+async fn follow_export(
+    session: SessionId,
+    feed: &mut Feed,
+    teller: &mut Teller,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let patience = std::time::Duration::from_secs(2);
+    while let Ok(Some(event)) = tokio::time::timeout(patience, feed.next()).await {
+        if let Event::Fact(fact) = &*event
+            && fact.session == session
+        {
+            teller.fact(fact, console)?;
+            if matches!(fact.body, FactBody::Exported { .. }) {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Events, read off the engine's channel by a task of its own, so that a slow reader of standard
+/// output never makes us miss facts.
+#[derive(Debug)]
+pub(super) struct Feed {
+    receiver: mpsc::UnboundedReceiver<std::sync::Arc<Event>>,
+}
+
+impl Feed {
+    pub(super) fn start(engine: &Engine) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut events = engine.subscribe();
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { receiver }
+    }
+
+    pub(super) async fn next(&mut self) -> Option<std::sync::Arc<Event>> {
+        self.receiver.recv().await
+    }
+}
+
+pub(super) fn ended() -> Fault {
+    Fault::new(FaultClass::Internal, "the engine has ended").hint("run the command again; the session is stored")
+}
+
+pub(super) fn unexpected() -> Failure {
+    Fault::new(FaultClass::Internal, "the engine answered something else than it was asked")
+        .hint("this is a defect in Kiln; please report it")
+        .into()
+}
