@@ -142,6 +142,9 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
                 let names: Vec<&str> = tools::TOOLS.iter().map(|tool| tool.name()).collect();
                 ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", ")))
             }
+            (_, Err(_)) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
+                "the answer reached the limit of its length in the middle of this call; write less in one call",
+            ),
             (_, Err(error)) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         results.push(publish_answer(turn, call, tool_answer).await);
