@@ -40,6 +40,7 @@ impl Player {
             theme: Some(theme.to_owned()),
             mouse: Mouse::On,
             user_dir: None,
+            history: None,
             depth: ColorDepth::True,
             keys: Keymap::standard(),
             place: Place::default(),
@@ -418,7 +419,7 @@ fn the_export_asks_before_it_replaces() {
         panic!("no export")
     };
     assert_eq!(target.kind, "zip");
-    let fault = Fault::new(FaultClass::Invalid, "`out.zip` exists already");
+    let fault = Fault::new(FaultClass::Exists, "`out.zip` exists already");
     player.send(Msg::Answered { ask, result: Box::new(Err(fault)) });
     assert!(player.screen(80, 24).contains("replace it as a whole?"));
     let again = player.key(KeyCode::Char('y'));

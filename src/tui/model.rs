@@ -33,6 +33,8 @@ pub struct UiSettings {
     pub mouse: Mouse,
     /// The folder whose `themes/` holds the person's own themes.
     pub user_dir: Option<PathBuf>,
+    /// The file that keeps what was sent; `None` keeps nothing.
+    pub history: Option<PathBuf>,
     pub depth: ColorDepth,
     /// Keys of the person's own, over the standard ones.
     pub keys: Keymap,
@@ -328,6 +330,11 @@ impl Model {
         }
     }
 
+    /// Keeps what was sent for the runs to come.
+    pub fn keep_for_recall(&self, text: String) -> Option<Cmd> {
+        self.settings.history.as_ref().map(|_| Cmd::Remember(text))
+    }
+
     /// Sends a prompt now, or as soon as there is a model and a session.
     pub fn send_prompt(&mut self, text: String) -> Vec<Cmd> {
         if text.trim().is_empty() {
@@ -443,7 +450,7 @@ impl Model {
             self.steps = Steps::default();
             for item in &view.state.items {
                 if let ItemKind::User { text, .. } = &item.kind {
-                    self.composer.remember(text);
+                    self.composer.remember_known(text);
                 }
             }
         }
@@ -460,6 +467,20 @@ impl Model {
             return Vec::new();
         }
         self.with_session(|session| Cmd::Ask { op: Op::Cancel { session }, ask: Ask::Cancel })
+    }
+
+    /// Runs the last prompt again when it came to nothing: what the key does, which is pressed by
+    /// mistake more easily than the command is written.
+    pub fn retry_failed(&mut self) -> Vec<Cmd> {
+        let last = self.view.state.items.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Ended { outcome, .. } => Some(outcome),
+            _ => None,
+        });
+        if !self.is_running() && last == Some(&TurnOutcome::Completed) {
+            self.warn("the last turn did not fail", Some("write `/retry` to run its prompt again all the same"));
+            return Vec::new();
+        }
+        self.retry()
     }
 
     /// Runs the last prompt again.
@@ -613,17 +634,16 @@ impl Model {
         self.ask_for_file()
     }
 
-    /// Asks for the file in sight when its text is not known yet.
+    /// Asks for the file in sight when its text, or what changed in it, is not known yet.
     pub fn ask_for_file(&mut self) -> Vec<Cmd> {
         let Some(session) = self.session else { return Vec::new() };
         if !self.code_shown() {
             return Vec::new();
         }
-        self.code
-            .wanted()
-            .map(|path| Cmd::Ask { op: Op::ReadFile { session, path: path.clone() }, ask: Ask::File(path) })
-            .into_iter()
-            .collect()
+        let read =
+            |path: ProjectPath| Cmd::Ask { op: Op::ReadFile { session, path: path.clone() }, ask: Ask::File(path) };
+        let wanted = self.code.wanted().map(read);
+        wanted.into_iter().chain(self.code.uncompared().map(Cmd::Compare)).collect()
     }
 
     /// Switches between a file and its changes.
