@@ -102,6 +102,16 @@ impl Visibility {
     }
 }
 
+/// Who decided which of chat and code is in sight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrontBy {
+    /// Nobody in this turn: a file that begins to be written comes to the front by itself.
+    #[default]
+    Course,
+    /// The person, by a key.
+    Person,
+}
+
 /// How far leaving has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leaving {
@@ -152,6 +162,7 @@ pub struct Model {
     pub focus: Focus,
     /// Which of chat and code is in sight when only one fits.
     pub code_in_front: bool,
+    pub front_by: FrontBy,
     pub code_pane: Visibility,
     pub steps_pane: Visibility,
     pub overlay: Option<Overlay>,
@@ -197,6 +208,7 @@ impl Model {
             composer: Composer::new(),
             focus: Focus::Composer,
             code_in_front: false,
+            front_by: FrontBy::Course,
             code_pane: Visibility::Shown,
             steps_pane: Visibility::Shown,
             overlay: None,
@@ -598,14 +610,31 @@ impl Model {
             return;
         }
         match focus {
-            Focus::Code => (self.code_pane, self.code_in_front) = (Visibility::Shown, true),
-            Focus::Chat => self.code_in_front = false,
+            Focus::Code => {
+                self.code_pane = Visibility::Shown;
+                self.bring_to_front(true);
+            }
+            Focus::Chat => self.bring_to_front(false),
             Focus::Steps => self.steps_pane = Visibility::Shown,
             Focus::Composer => {}
         }
         self.focus = focus;
         self.search = None;
         self.completion = None;
+    }
+
+    /// The person wants the code, or the chat, in sight.
+    fn bring_to_front(&mut self, code: bool) {
+        self.code_in_front = code;
+        self.front_by = FrontBy::Person;
+    }
+
+    /// The turn goes on, and with it what is in sight where only one pane fits, unless the person
+    /// chose in this turn.
+    pub fn follow_course(&mut self, code: bool) {
+        if self.front_by == FrontBy::Course && self.focus == Focus::Composer {
+            self.code_in_front = code;
+        }
     }
 
     /// Moves the focus to the next or previous pane in sight.
@@ -652,7 +681,8 @@ impl Model {
             self.tell("no file was written yet");
             return Vec::new();
         }
-        (self.code_pane, self.code_in_front) = (Visibility::Shown, true);
+        self.code_pane = Visibility::Shown;
+        self.bring_to_front(true);
         self.code.toggle_show();
         self.ask_for_file()
     }
@@ -675,11 +705,11 @@ impl Model {
             return;
         }
         if self.code_pane == Visibility::Shown && !self.code_in_front && self.areas.code.is_empty() {
-            self.code_in_front = true;
+            self.bring_to_front(true);
             return;
         }
         self.code_pane = self.code_pane.flipped();
-        self.code_in_front = self.code_pane == Visibility::Shown;
+        self.bring_to_front(self.code_pane == Visibility::Shown);
         if self.code_pane == Visibility::Hidden && self.focus == Focus::Code {
             self.focus = Focus::Composer;
         }
