@@ -8,7 +8,9 @@ use super::answer::{Answer, Call, TextSink, ask};
 use super::fenced_text::{FencedText, publish_text};
 use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
-use crate::domain::{CallId, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol};
+use crate::domain::{
+    CallId, Display, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol,
+};
 use crate::providers::{ChatRequest, Message, Part, Role, Shape, StopReason};
 use crate::tools::{self, Effect, ToolAnswer, ToolContext};
 
@@ -168,6 +170,7 @@ async fn run_tool(turn: &Turn, tool: &'static dyn tools::Tool, arguments: Value)
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = answer.for_model();
+    let told = !answer.failed && !answer.effects.is_empty();
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -180,6 +183,7 @@ async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Par
         call: CallId::new(call.id.clone()),
         failed: answer.failed,
         content: answer.content,
+        display: if told { Display::Quiet } else { Display::Line },
     };
     turn.out.fact(fact).await;
     Part::ToolResult { id: call.id.clone(), name: call.name.clone(), text, failed: answer.failed }
