@@ -332,9 +332,8 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
     let rows = own.iter().filter_map(|(id, row)| {
         let known = catalogue.provider(&id.as_str().into()).is_some();
         let url = row.base_url.clone()?;
-        (!known).then(|| {
-            ProviderRow::custom(id.as_str().into(), row.wire.clone().unwrap_or_else(|| "openai_chat".into()), url)
-        })
+        (!known)
+            .then(|| ProviderRow::custom(id.as_str().into(), row.wire.clone().unwrap_or_else(|| "chat".into()), url))
     });
     let (keys, key_names) = (Arc::clone(&inputs.keys), own.clone());
     let source = move |id: &ProviderId, variables: &[String]| {
@@ -362,7 +361,7 @@ fn net(inputs: &Inputs) -> Result<Client, Fault> {
         first_byte: Duration::from_secs(network.first_byte_timeout_s),
         idle: Duration::from_secs(network.idle_timeout_s),
         extra_ca: network.ca_file.clone(),
-        reach: if network.offline { Reach::Only(Vec::new()) } else { Reach::Anywhere },
+        reach: if network.offline { Reach::Offline } else { Reach::Anywhere },
         ..NetSettings::default()
     };
     Client::new(&settings).map_err(|error| {

@@ -34,7 +34,7 @@ impl Reach {
         }
         let why = match self {
             Self::Offline => "Kiln is offline by setting",
-            Self::Anywhere | Self::Only(_) => "the setting `network.allow` does not name it",
+            Self::Anywhere | Self::Only(_) => "it is not among the hosts that are allowed",
         };
         Err(NetError::Refused { message: format!("no connection to `{host}`: {why}") })
     }

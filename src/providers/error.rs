@@ -34,6 +34,9 @@ pub enum ProviderError {
     /// The server cannot be reached.
     #[error("{message}")]
     Offline { message: String },
+    /// The settings keep Kiln off the network; nothing was sent.
+    #[error("{message}")]
+    Withheld { message: String },
     /// The stream broke, stalled or is not the protocol.
     #[error("{message}")]
     Broken { message: String },
@@ -63,6 +66,7 @@ impl ProviderError {
             | Self::ModelGone { message }
             | Self::Overloaded { message, .. }
             | Self::Offline { message }
+            | Self::Withheld { message }
             | Self::Broken { message }
             | Self::WeightsMissing { message, .. }
             | Self::Internal { message } => message,
@@ -131,6 +135,11 @@ impl ProviderError {
                 FaultClass::Offline,
                 format!("{provider} cannot be reached"),
                 "check the network, the proxy and the base URL (`kiln config show`), then retry".to_owned(),
+            ),
+            Self::Withheld { .. } => (
+                FaultClass::Offline,
+                format!("{provider} was not asked"),
+                "leave out `--offline`, set `network.offline` to false, or choose a model on this machine".to_owned(),
             ),
             Self::Broken { .. } => (
                 FaultClass::Broken,

@@ -280,9 +280,10 @@ impl Answer {
 fn from_net(error: &NetError) -> ProviderError {
     let message = error.to_string();
     match error {
-        NetError::Offline { .. }
-        | NetError::Refused { .. }
-        | NetError::Timeout { clock: crate::net::Clock::Connect, .. } => ProviderError::Offline { message },
+        NetError::Refused { .. } => ProviderError::Withheld { message },
+        NetError::Offline { .. } | NetError::Timeout { clock: crate::net::Clock::Connect, .. } => {
+            ProviderError::Offline { message }
+        }
         NetError::Timeout { .. } | NetError::Cut { .. } | NetError::TooLarge { .. } => {
             ProviderError::Broken { message }
         }
