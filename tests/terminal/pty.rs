@@ -341,6 +341,29 @@ fn size(columns: u16, rows: u16) -> PtySize {
     PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
 }
 
+/// The emulator leaves out U+FFFD, with which Kiln marks what it does not show; terminals draw it.
+#[derive(Default)]
+struct Marks {
+    begun: Vec<u8>,
+}
+
+impl Marks {
+    fn replaced(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mark = "\u{FFFD}".as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            self.begun.push(*byte);
+            if self.begun == mark {
+                out.push(b'?');
+                self.begun.clear();
+            } else if !mark.starts_with(&self.begun) {
+                out.append(&mut self.begun);
+            }
+        }
+        out
+    }
+}
+
 fn read(
     mut reader: Box<dyn Read + Send>,
     shared: &Shared,
@@ -349,6 +372,7 @@ fn read(
 ) {
     let mut bytes = [0; 16 * 1024];
     let mut answered = false;
+    let mut marks = Marks::default();
     loop {
         let count = reader.read(&mut bytes).unwrap_or(0);
         let mut seen = shared.lock();
@@ -357,7 +381,8 @@ fn read(
             shared.changed.notify_all();
             return;
         }
-        seen.parser.process(&bytes[..count]);
+        let shown = marks.replaced(&bytes[..count]);
+        seen.parser.process(&shown);
         seen.raw.extend_from_slice(&bytes[..count]);
         let text = seen.parser.screen().contents();
         seen.shown.push(text);
