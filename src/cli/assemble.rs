@@ -227,12 +227,14 @@ pub struct Running {
     pub engine: Engine,
     /// The actor's task; it ends when the last handle is dropped.
     pub actor: JoinHandle<()>,
+    /// Temporary folders live as long as these.
+    paths: Paths,
 }
 
 impl Running {
     /// Lets the engine end, its last facts stored.
     pub async fn close(self) {
-        let Self { engine, actor } = self;
+        let Self { engine, actor, paths: _until_the_end } = self;
         drop(engine);
         if tokio::time::timeout(FAREWELL, actor).await.is_err() {
             tracing::warn!("the engine did not end in time");
@@ -242,8 +244,9 @@ impl Running {
 
 /// Puts the rooms together. Called inside the runtime; what is slow happens on the engine's task.
 pub fn assemble(inputs: Inputs) -> Running {
+    let paths = inputs.paths.clone();
     let (engine, actor) = engine::start(parts(inputs));
-    Running { engine, actor }
+    Running { engine, actor, paths }
 }
 
 async fn parts(inputs: Inputs) -> Result<Parts, Fault> {

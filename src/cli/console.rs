@@ -32,6 +32,8 @@ pub struct Console {
     errors: Stream,
     /// The last text on standard output did not end its line.
     line_open: bool,
+    /// Troubles that were told: settings and engine find some of the same.
+    told: Vec<Fault>,
 }
 
 impl Console {
@@ -44,6 +46,7 @@ impl Console {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             line_open: false,
+            told: Vec::new(),
         }
     }
 
@@ -56,6 +59,7 @@ impl Console {
             output: Stream::Plain,
             errors: Stream::Plain,
             line_open: false,
+            told: Vec::new(),
         }
     }
 
@@ -137,10 +141,13 @@ impl Console {
         self.note(&text);
     }
 
-    /// What was found wrong at start; Kiln goes on.
+    /// What was found wrong at start, each told once; Kiln goes on.
     pub fn troubles(&mut self, troubles: &[Fault]) {
         for trouble in troubles {
-            self.fault(trouble);
+            if !self.told.contains(trouble) {
+                self.told.push(trouble.clone());
+                self.fault(trouble);
+            }
         }
     }
 

@@ -92,20 +92,31 @@ pub async fn show(engine: &Engine, session: &str, json: bool, console: &mut Cons
     Ok(Exit::Done)
 }
 
-/// Opens a session; its snapshot precedes the reply.
+/// Opens a session and looks at it. Opening may add facts, such as the end of a turn that was
+/// killed, so what is looked at is a second snapshot behind them.
 async fn view(engine: &Engine, session: SessionId) -> Result<SessionView, Failure> {
-    let mut events = engine.subscribe();
     engine.ask(Op::OpenSession { session }).await?;
-    while let Some(event) = events.next().await {
+    let mut events = engine.subscribe();
+    engine.ask(Op::Snapshot { session }).await?;
+    let mut newest: Option<SessionView> = None;
+    loop {
+        // A snapshot precedes the reply to its question, so one is here already, unless too much came.
+        let event = match (events.try_next(), newest.take()) {
+            (None, Some(view)) => return Ok(view),
+            (None, None) => events.next().await.ok_or_else(ended)?,
+            (Some(event), before) => {
+                newest = before;
+                event
+            }
+        };
         match &*event {
-            Event::Snapshot { session: of, view } if *of == session => return Ok((**view).clone()),
+            Event::Snapshot { session: of, view } if *of == session => newest = Some((**view).clone()),
             Event::Lagged => {
                 engine.ask(Op::Snapshot { session }).await?;
             }
             _ => {}
         }
     }
-    Err(ended().into())
 }
 
 fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -> Result<(), Failure> {
