@@ -63,7 +63,8 @@ fn limited(
 #[derive(Debug, Default)]
 struct Meter {
     event: usize,
-    line: usize,
+    /// Whether the line has more than its end.
+    written: bool,
 }
 
 impl Meter {
@@ -73,12 +74,12 @@ impl Meter {
             if self.event > STREAM_EVENT {
                 return false;
             }
-            self.line += part.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).count();
+            self.written = self.written || part.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
             if part.ends_with(b"\n") {
-                if self.line == 0 {
+                if !self.written {
                     self.event = 0;
                 }
-                self.line = 0;
+                self.written = false;
             }
         }
         true

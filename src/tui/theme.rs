@@ -190,6 +190,8 @@ pub struct Theme {
     roles: Vec<Style>,
     syntax: Vec<Style>,
     depth: ColorDepth,
+    /// Made once: every row that is drawn asks for it.
+    stamp: u64,
 }
 
 impl Theme {
@@ -226,7 +228,9 @@ impl Theme {
             roles: Role::ALL.iter().map(|role| plain_role(*role)).collect(),
             syntax: SyntaxRole::ALL.iter().map(|role| plain_syntax(*role)).collect(),
             depth: ColorDepth::None,
+            stamp: 0,
         }
+        .stamped()
     }
 
     /// The same theme for a terminal with this many colours.
@@ -237,7 +241,7 @@ impl Theme {
             self.ground = Color::Reset;
             self.roles = Role::ALL.iter().map(|role| plain_role(*role)).collect();
             self.syntax = SyntaxRole::ALL.iter().map(|role| plain_syntax(*role)).collect();
-            return self;
+            return self.stamped();
         }
         let ground = self.background;
         for style in self.roles.iter_mut().chain(&mut self.syntax) {
@@ -245,7 +249,7 @@ impl Theme {
             style.bg = style.bg.map(|shade| color::reduce_ground(shade, depth));
         }
         self.ground = color::reduce_ground(self.ground, depth);
-        self
+        self.stamped()
     }
 
     /// The style of a role.
@@ -275,11 +279,16 @@ impl Theme {
 
     /// A number that differs between themes that look different: caches of styled text keep it.
     pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    fn stamped(mut self) -> Self {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         self.roles.hash(&mut hasher);
         self.syntax.hash(&mut hasher);
-        hasher.finish()
+        self.stamp = hasher.finish();
+        self
     }
 }
 

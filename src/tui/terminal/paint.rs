@@ -123,12 +123,10 @@ impl Shown {
 }
 
 fn text_of(symbol: &str, room: bool) -> Text {
-    let mut chars = symbol.chars();
-    match (chars.next(), chars.next()) {
-        (None, _) => return Text::Narrow(' '),
-        (Some(char), None) if char.is_ascii() => {
-            return Text::Narrow(if char.is_ascii_control() { ' ' } else { char });
-        }
+    // Nearly every cell is a letter or a blank.
+    match symbol.as_bytes() {
+        [] => return Text::Narrow(' '),
+        [byte] => return Text::Narrow(if byte.is_ascii_control() { ' ' } else { char::from(*byte) }),
         _ => {}
     }
     if symbol.chars().any(char::is_control) {

@@ -123,7 +123,8 @@ fn build(name: &str, table: &Table) -> Result<Theme, Fault> {
     let roles = reader.section(table, "roles", &Role::ALL.iter().map(|role| role.name()).collect::<Vec<_>>())?;
     let syntax =
         reader.section(table, "syntax", &SyntaxRole::ALL.iter().map(|role| role.name()).collect::<Vec<_>>())?;
-    Ok(Theme { name: name.to_owned(), background, ground, roles, syntax, depth: ColorDepth::True })
+    let theme = Theme { name: name.to_owned(), background, ground, roles, syntax, depth: ColorDepth::True, stamp: 0 };
+    Ok(theme.stamped())
 }
 
 struct Reader<'a> {
