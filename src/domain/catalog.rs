@@ -40,6 +40,9 @@ pub struct WeightsStatus {
     pub download_bytes: u64,
     /// Memory needed while it answers, in bytes.
     pub memory_bytes: u64,
+    /// Who has them, in the order in which they are asked, such as `Hugging Face (owner/repository)`.
+    #[serde(default)]
+    pub sources: Vec<String>,
     /// Whether the file is on this machine and whole.
     pub installed: bool,
     /// What it is good for, honestly.

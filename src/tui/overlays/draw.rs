@@ -48,7 +48,7 @@ fn offer_text(offer: &Offer) -> Vec<String> {
         String::new(),
         format!("size     {}", bytes(offer.bytes)),
         format!("licence  {}", single_line(&offer.licence)),
-        "from     the model's own address, else the package index".to_owned(),
+        format!("from     {}", single_line(&offer.sources.join(", else "))),
         String::new(),
         single_line(&offer.note),
         String::new(),

@@ -6,7 +6,7 @@ pub mod completion;
 pub mod draw;
 pub mod picker;
 
-use crate::domain::{ExportTarget, ModelRef, ProjectPath, SessionId};
+use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, SessionId};
 
 pub use completion::Completion;
 pub use picker::Picker;
@@ -31,6 +31,8 @@ impl Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pick {
     Model(ModelRef),
+    /// A provider that cannot be asked as things are.
+    Unready(ProviderId),
     Session(SessionId),
     Theme(String),
     File(ProjectPath),
@@ -53,6 +55,8 @@ pub struct Offer {
     pub title: String,
     pub licence: String,
     pub bytes: u64,
+    /// Who has them, in the order in which they are asked.
+    pub sources: Vec<String>,
     /// What it is good for.
     pub note: String,
 }

@@ -16,6 +16,9 @@ use crate::tui::view::layout::Focus;
 
 use super::overlays;
 
+/// From this likeness on, from 0 to 1, a mistyped command is taken for another.
+const LIKELY: f64 = 0.75;
+
 /// Takes a key in.
 pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
     let context = model.context();
@@ -292,12 +295,14 @@ fn send(model: &mut Model) -> Vec<Cmd> {
     model.completion = None;
     if let Some((name, argument)) = commands::parse(shown.trim()) {
         let Some(command) = commands::find(name) else {
-            let near = commands::COMMANDS.iter().map(|c| c.name).max_by(|a, b| {
-                let close = |n: &str| strsim::jaro_winkler(n, name);
-                close(a).total_cmp(&close(b))
-            });
-            let hint = near.map(|near| format!("did you mean `/{near}`? `/help` lists them all"));
-            model.warn(&format!("there is no command `/{}`", single_line(name)), hint.as_deref());
+            let close = |n: &str| strsim::jaro_winkler(n, name);
+            let all = commands::COMMANDS.iter().map(|c| c.name);
+            let near = all.max_by(|a, b| close(a).total_cmp(&close(b))).filter(|near| close(near) > LIKELY);
+            let hint = match near {
+                Some(near) => format!("did you mean `/{near}`? `/help` lists them all"),
+                None => "`/help` lists them all".to_owned(),
+            };
+            model.warn(&format!("there is no command `/{}`", single_line(name)), Some(&hint));
             return Vec::new();
         };
         let argument = argument.to_owned();

@@ -1,6 +1,7 @@
 //! Opening overlays, and what their choices do.
 
-use crate::domain::{ExistingFiles, Op};
+use crate::domain::catalog::Readiness;
+use crate::domain::{ExistingFiles, Op, ProviderId};
 use crate::tui::cmd::Cmd;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -45,16 +46,32 @@ impl Model {
             .iter()
             .map(|d| &d.model)
             .filter(|m| !self.known_models.iter().any(|k| k.reference == m.reference));
+        let weights = self.description.iter().flat_map(|d| &d.weights);
+        let missing: Vec<_> = weights.filter(|w| !w.installed).collect();
         for info in self.known_models.iter().chain(own) {
             let mut detail = single_line(&info.title);
             if let Some(window) = info.window {
                 detail.push_str(&format!(" · {} window", crate::tui::panes::format::count(window)));
+            }
+            let to_fetch = missing.iter().find(|w| w.name == info.reference.model.as_str());
+            if let Some(weights) = to_fetch {
+                detail.push_str(&format!(" · {} to fetch", crate::tui::panes::format::bytes(weights.download_bytes)));
             }
             if info.prices.is_none() {
                 detail.push_str(" · price unknown");
             }
             let choice = Choice::new(&single_line(&info.reference.to_string()), &detail);
             entries.push((choice, Pick::Model(info.reference.clone())));
+        }
+        for provider in self.description.iter().flat_map(|d| &d.providers) {
+            let what = match &provider.readiness {
+                Readiness::NeedsKey(variable) => format!("needs a key: `{}`", single_line(variable)),
+                Readiness::Unavailable(why) => single_line(why),
+                Readiness::Ready | Readiness::NeedsDownload(_) => continue,
+            };
+            let label = single_line(provider.id.as_str());
+            let detail = format!("{} · {what}", single_line(&provider.title));
+            entries.push((Choice::new(&label, &detail), Pick::Unready(provider.id.clone())));
         }
         entries
     }
@@ -188,6 +205,10 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
     let Some(Overlay::Picker(picker)) = model.overlay.take() else { return Vec::new() };
     match picker.picked().cloned() {
         Some(Pick::Model(reference)) => model.select_model(reference),
+        Some(Pick::Unready(provider)) => {
+            tell_what_is_needed(model, &provider);
+            Vec::new()
+        }
         Some(Pick::Session(session)) => model.open_session(session),
         Some(Pick::Theme(name)) => {
             model.choose_theme(&name);
@@ -201,6 +222,24 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
             Vec::new()
         }
         None => Vec::new(),
+    }
+}
+
+/// Says how a provider that cannot be asked now becomes one that can.
+fn tell_what_is_needed(model: &mut Model, provider: &ProviderId) {
+    let readiness = model
+        .description
+        .as_ref()
+        .and_then(|d| d.providers.iter().find(|p| p.id == *provider))
+        .map(|p| p.readiness.clone());
+    let id = single_line(provider.as_str());
+    match readiness {
+        Some(Readiness::NeedsKey(variable)) => model.warn(
+            &format!("`{id}` needs a key"),
+            Some(&format!("run `kiln keys set {id}`, or set `{variable}`, and start Kiln again")),
+        ),
+        Some(Readiness::Unavailable(why)) => model.warn(&format!("`{id}` cannot be asked: {why}"), None),
+        _ => {}
     }
 }
 
@@ -222,7 +261,10 @@ pub fn confirm_key(model: &mut Model, action: Option<Action>) -> Vec<Cmd> {
                 {
                     model.composer.set(&text);
                 }
-                model.warn("there is no model to ask", Some("choose one with `/model`, or send again for the offer"));
+                model.warn(
+                    "there is no model to ask; your message is kept",
+                    Some("`kiln keys set` gives a provider's key, `/model` chooses another model, enter offers again"),
+                );
             }
             Vec::new()
         }

@@ -15,11 +15,11 @@ use crate::tui::overlays::draw as overlay;
 use crate::tui::panes::chat::{ChatFrame, Moved};
 use crate::tui::panes::code::CodeScene;
 use crate::tui::panes::format::plural;
-use crate::tui::panes::status::{self, StatusScene};
+use crate::tui::panes::status::{self, Pulling, StatusScene};
 use crate::tui::panes::steps;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{Scroll, scrollbar};
 
 use layout::{Areas, Focus, Wants, layout};
@@ -186,6 +186,19 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
     buffer.set_stringn(rule.x.saturating_add(1), rule.y, word, room, theme.style(Role::BorderFocused));
 }
 
+/// How far a fetch has come, as a bar; the words stand in the status line.
+fn progress_line(pulling: &Pulling, width: u16, theme: &Theme) -> Line<'static> {
+    let room = usize::from(width).saturating_sub(4).min(60);
+    let full = match pulling.total.filter(|total| *total > 0) {
+        Some(total) => usize::try_from(pulling.received.min(total).saturating_mul(room as u64) / total).unwrap_or(0),
+        None => 0,
+    };
+    Line::from(vec![
+        Span::styled(format!("  {}", "━".repeat(full)), theme.style(Role::Accent)),
+        Span::styled("─".repeat(room.saturating_sub(full)), theme.style(Role::Border)),
+    ])
+}
+
 /// Passing notes, the warning before leaving, and waiting messages.
 fn notes(model: &Model, width: u16) -> Vec<Line<'static>> {
     let theme = &model.theme;
@@ -203,6 +216,9 @@ fn notes(model: &Model, width: u16) -> Vec<Line<'static>> {
             let line = Line::styled(format!("  hint: {}", single_line(hint)), theme.style(Role::Dim));
             out.extend(wrap_hanging(&line, width, 2).into_iter().take(2));
         }
+    }
+    if let Some(pulling) = &model.pulling {
+        out.push(progress_line(pulling, width, theme));
     }
     if matches!(model.leaving, Leaving::Asked(_)) {
         out.push(Line::styled("! press ctrl-c again to quit; the session is stored", theme.style(Role::Warning)));
