@@ -50,7 +50,7 @@ fn later_layers_win_and_values_know_their_origin() {
     assert_eq!(origin(&loaded, "ui.frame_rate").to_string(), "environment variable KILN_UI__FRAME_RATE");
     let path = home.path().join("config/config.toml");
     assert_eq!(origin(&loaded, "ui.mouse"), Origin::File { path, line: 3 });
-    assert_eq!(origin(&loaded, "agent.plan"), Origin::Default);
+    assert_eq!(origin(&loaded, "agent.max_requests"), Origin::Default);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn unknown_settings_are_named_with_file_line_and_nearest_name() {
 #[test]
 fn unusable_values_leave_the_layer_below_in_force() {
     let file = "[ui]\nmouse = \"yes\"\nframe_rate = 144\ntheme = \"kept\"\n[providers.x]\nbase_url = \"ftp://h\"\n";
-    let environment = [("KILN_UI__THEME", "kept-too"), ("KILN_AGENT__PLAN", "perhaps"), ("KILN_MODEL_NAME", "m")];
+    let environment = [("KILN_UI__THEME", "kept-too"), ("KILN_NETWORK__OFFLINE", "perhaps"), ("KILN_MODEL_NAME", "m")];
     let (home, loaded) = loaded(file, &environment, &[]);
     let hint = "correct the value, or remove it to get the default; `kiln config show` lists every setting";
     assert_eq!(
@@ -106,7 +106,7 @@ fn unusable_values_leave_the_layer_below_in_force() {
                  expected an address that begins with `http://` or `https://`\nhint: {hint}"
             ),
             format!(
-                "the setting `agent.plan` in the environment variable `KILN_AGENT__PLAN` cannot be used: \
+                "the setting `network.offline` in the environment variable `KILN_NETWORK__OFFLINE` cannot be used: \
                  invalid type: string \"perhaps\", expected a boolean\nhint: {hint}"
             ),
             "the environment variable `KILN_MODEL_NAME` sets nothing\n\

@@ -40,6 +40,7 @@ impl Player {
             theme: Some(theme.to_owned()),
             mouse: Mouse::On,
             user_dir: None,
+            history: None,
             depth: ColorDepth::True,
             keys: Keymap::standard(),
             place: Place::default(),
@@ -270,6 +271,25 @@ fn a_finished_turn() {
 }
 
 #[test]
+fn a_file_that_begins_comes_to_the_front_where_only_one_pane_fits() {
+    let mut player = Player::new("kiln-dark");
+    player.send(Msg::Resize { width: 80, height: 24 });
+    player.working();
+    let seen = |player: &mut Player| text_of(&player.draw(80, 24));
+    assert!(seen(&mut player).contains("Counts wor▌"), "the growing file is in sight");
+    assert!(seen(&mut player).contains("alt-1 chat"), "the status names the key back");
+    player.send(Msg::Key(KeyEvent::new(KeyCode::Char('1'), KeyModifiers::ALT)));
+    player.glimpse(Glimpse::FileOpened { path: path("LICENSE") });
+    assert!(seen(&mut player).contains("I begin with"), "the person chose the chat");
+    player.key(KeyCode::Esc);
+    player.turn(2, "go on");
+    player.glimpse(Glimpse::FileOpened { path: path("LICENSE") });
+    assert!(!seen(&mut player).contains("I begin with"), "a new turn follows its course again");
+    player.fact(FactBody::TurnEnded { turn: TurnId(2), outcome: TurnOutcome::Completed });
+    assert!(seen(&mut player).contains("done in"), "the chat returns when the turn ends");
+}
+
+#[test]
 fn an_error_names_the_key_that_retries() {
     snapshots("error", |player| {
         player.begin("a tool");
@@ -418,7 +438,7 @@ fn the_export_asks_before_it_replaces() {
         panic!("no export")
     };
     assert_eq!(target.kind, "zip");
-    let fault = Fault::new(FaultClass::Invalid, "`out.zip` exists already");
+    let fault = Fault::new(FaultClass::Exists, "`out.zip` exists already");
     player.send(Msg::Answered { ask, result: Box::new(Err(fault)) });
     assert!(player.screen(80, 24).contains("replace it as a whole?"));
     let again = player.key(KeyCode::Char('y'));

@@ -8,7 +8,9 @@ use super::answer::{Answer, Call, TextSink, ask};
 use super::fenced_text::{FencedText, publish_text};
 use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
-use crate::domain::{CallId, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol};
+use crate::domain::{
+    CallId, Display, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol,
+};
 use crate::providers::{ChatRequest, Message, Part, Role, Shape, StopReason};
 use crate::tools::{self, Effect, ToolAnswer, ToolContext};
 
@@ -142,6 +144,9 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
                 let names: Vec<&str> = tools::TOOLS.iter().map(|tool| tool.name()).collect();
                 ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", ")))
             }
+            (_, Err(_)) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
+                "the answer reached the limit of its length in the middle of this call; write less in one call",
+            ),
             (_, Err(error)) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         results.push(publish_answer(turn, call, tool_answer).await);
@@ -165,6 +170,7 @@ async fn run_tool(turn: &Turn, tool: &'static dyn tools::Tool, arguments: Value)
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = answer.for_model();
+    let told = !answer.failed && !answer.effects.is_empty();
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -177,6 +183,7 @@ async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Par
         call: CallId::new(call.id.clone()),
         failed: answer.failed,
         content: answer.content,
+        display: if told { Display::Quiet } else { Display::Line },
     };
     turn.out.fact(fact).await;
     Part::ToolResult { id: call.id.clone(), name: call.name.clone(), text, failed: answer.failed }

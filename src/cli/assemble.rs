@@ -386,7 +386,9 @@ fn pull_settings(inputs: &Inputs, client: Client) -> PullSettings {
 fn local(inputs: &Inputs, weights: Weights) -> LocalProvider {
     use crate::providers::local::Sampling;
 
-    let sampling = Sampling { temperature: inputs.settings.local.temperature, ..Sampling::default() };
+    #[expect(clippy::cast_possible_truncation, reason = "0 to 2, and half the digits are more than enough")]
+    let temperature = inputs.settings.local.temperature as f32;
+    let sampling = Sampling { temperature, ..Sampling::default() };
     LocalProvider::new(weights).with_sampling(sampling)
 }
 

@@ -26,7 +26,7 @@ pub(super) fn refuse_early(target: &ExportTarget, existing: ExistingFiles) -> Re
     if existing == ExistingFiles::Replace || !target.path.exists() || empty_folder() {
         return Ok(());
     }
-    let fault = Fault::new(FaultClass::Invalid, format!("`{}` exists already", target.path.display()))
+    let fault = Fault::new(FaultClass::Exists, format!("`{}` exists already", target.path.display()))
         .hint("choose another place, or replace it with `--force`");
     Err(Failure::new(Exit::Export, fault))
 }

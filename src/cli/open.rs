@@ -13,6 +13,7 @@ use super::sessions;
 use crate::config::TerminalHints;
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass};
+use crate::providers::scrub::Scrubber;
 use crate::tui;
 
 /// What the recording that Kiln carries was made with.
@@ -90,6 +91,7 @@ pub(super) fn open(
 /// databases and keychains on a task of its own.
 fn interface(inputs: Inputs, launch: Launch, console: &mut Console) -> Result<Exit, Failure> {
     let settings = ui_settings(&inputs, &launch)?;
+    tui::terminal::crash::install(inputs.paths.crashes(), |text| Scrubber::default().scrub(text).into_owned());
     let banner = inputs.replay.as_ref().map(|replay| match replay {
         Replay::Tour => "a recorded session: no model is asked".to_owned(),
         Replay::File(path) => format!("replaying {}", path.display()),
@@ -126,6 +128,7 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
         theme: Some(launch.theme.clone()).filter(|theme| theme != "auto"),
         mouse: if launch.mouse { tui::Mouse::On } else { tui::Mouse::Off },
         user_dir: Some(inputs.paths.config().to_owned()),
+        history: Some(inputs.paths.history()),
         depth: tui::ColorDepth::detect(hints.term.as_deref(), hints.colorterm.as_deref(), no_color),
         keys,
         place: tui::Place { remote: hints.ssh, tmux: hints.tmux },

@@ -162,6 +162,11 @@ impl Paths {
         self.data.join("logs")
     }
 
+    /// Reports of crashes.
+    pub fn crashes(&self) -> PathBuf {
+        self.data.join("crashes")
+    }
+
     /// What was typed into the composer.
     pub fn history(&self) -> PathBuf {
         self.data.join("history")

@@ -17,7 +17,6 @@ pub struct Settings {
     pub agent: AgentSettings,
     pub network: NetworkSettings,
     pub local: LocalSettings,
-    pub export: ExportSettings,
     pub keys: KeySettings,
 }
 
@@ -72,8 +71,6 @@ impl Default for UiSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
-    /// Whether a plan is asked for before the files.
-    pub plan: bool,
     /// Requests to the model in one turn at most, 1 to 1000.
     pub max_requests: u32,
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
@@ -83,7 +80,7 @@ pub struct AgentSettings {
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { plan: true, max_requests: 32, max_output_tokens: None }
+        Self { max_requests: 32, max_output_tokens: None }
     }
 }
 
@@ -113,33 +110,15 @@ impl Default for NetworkSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocalSettings {
-    /// Threads that decode; 0 chooses by the machine.
-    pub threads: u32,
-    /// Tokens of prompt and answer together; 0 takes the model's own window.
-    pub context: u32,
     /// 0 to 2.
-    pub temperature: f32,
+    pub temperature: f64,
     /// Where weights are fetched from.
     pub weights_url: String,
 }
 
 impl Default for LocalSettings {
     fn default() -> Self {
-        Self { threads: 0, context: 0, temperature: 0.2, weights_url: "https://huggingface.co".to_owned() }
-    }
-}
-
-/// Exports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExportSettings {
-    /// Where an export without a path goes; relative paths are taken from the current directory.
-    pub folder: PathBuf,
-}
-
-impl Default for ExportSettings {
-    fn default() -> Self {
-        Self { folder: PathBuf::from(".") }
+        Self { temperature: 0.2, weights_url: "https://huggingface.co".to_owned() }
     }
 }
 
@@ -172,7 +151,6 @@ pub const KEYS: &[&str] = &[
     "ui.theme",
     "ui.mouse",
     "ui.frame_rate",
-    "agent.plan",
     "agent.max_requests",
     "agent.max_output_tokens",
     "network.connect_timeout_s",
@@ -180,11 +158,8 @@ pub const KEYS: &[&str] = &[
     "network.idle_timeout_s",
     "network.ca_file",
     "network.offline",
-    "local.threads",
-    "local.context",
     "local.temperature",
     "local.weights_url",
-    "export.folder",
     "keys.storage",
 ];
 
@@ -245,7 +220,6 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "ui.frame_rate" => within(1, 60),
         "agent.max_requests" => within(1, 1000),
         "agent.max_output_tokens" => within(1, 10_000_000),
-        "local.threads" => within(0, 1024),
         "local.temperature" => {
             #[expect(clippy::cast_precision_loss, reason = "small numbers; only compared with 0 and 2")]
             let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));

@@ -17,3 +17,14 @@ pub enum Content {
     /// Output of a program, control characters included.
     Terminal { text: String },
 }
+
+/// How a tool's answer is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Display {
+    /// As a line of the transcript.
+    #[default]
+    Line,
+    /// Not at all: what the call did is told by facts of its own, such as a changed file.
+    Quiet,
+}

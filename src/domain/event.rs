@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
-use super::content::Content;
+use super::content::{Content, Display};
 use super::fault::Fault;
 use super::id::{CallId, RequestId, Seq, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef, TurnProtocol};
@@ -121,6 +121,8 @@ pub enum FactBody {
         call: CallId,
         failed: bool,
         content: Vec<Content>,
+        #[serde(default)]
+        display: Display,
     },
     /// A file was written and is whole.
     FileChanged {

@@ -31,6 +31,8 @@ pub enum FaultClass {
     Broken,
     /// Something that was asked for does not exist or is not possible as asked.
     Invalid,
+    /// Something stands already where something new was to be; it may be replaced when asked for.
+    Exists,
     /// A file, the disk or the database did not do what was asked.
     Storage,
     /// A defect in Kiln itself.

@@ -19,7 +19,7 @@ pub mod session;
 pub mod usage;
 
 pub use change::{Blob, ChangeKind, FileChange};
-pub use content::Content;
+pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
 pub use fault::{Fault, FaultClass, Retry};
 pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
-use super::content::Content;
+use super::content::{Content, Display};
 use super::event::{Fact, FactBody, Glimpse, Phase};
 use super::fault::Fault;
 use super::id::{CallId, Seq, SessionId, TurnId};
@@ -65,6 +65,8 @@ pub struct CallAnswer {
     pub seq: Seq,
     pub failed: bool,
     pub content: Vec<Content>,
+    #[serde(default)]
+    pub display: Display,
 }
 
 /// A session's facts, folded.
@@ -167,7 +169,11 @@ impl SessionState {
                     answer: None,
                 },
             ),
-            FactBody::ToolAnswered { call, failed, content, .. } => self.answer_call(fact.seq, call, *failed, content),
+            FactBody::ToolAnswered { call, failed, content, display, .. } => {
+                let (failed, display) = (*failed, *display);
+                let answer = CallAnswer { seq: fact.seq, failed, content: content.clone(), display };
+                self.answer_call(call, answer);
+            }
             FactBody::FileChanged { change } => {
                 self.changes.insert(change.path.clone(), change.clone());
                 self.push(fact, ItemKind::Change { change: change.clone() });
@@ -216,13 +222,13 @@ impl SessionState {
             .collect();
     }
 
-    fn answer_call(&mut self, seq: Seq, call: &CallId, failed: bool, content: &[Content]) {
+    fn answer_call(&mut self, call: &CallId, new: CallAnswer) {
         let open = self.items.iter_mut().rev().find_map(|item| match &mut item.kind {
             ItemKind::Call { call: id, answer, .. } if id == call && answer.is_none() => Some(answer),
             _ => None,
         });
         if let Some(answer) = open {
-            *answer = Some(CallAnswer { seq, failed, content: content.to_vec() });
+            *answer = Some(new);
         }
     }
 

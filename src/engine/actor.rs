@@ -86,6 +86,15 @@ pub(super) struct Actor {
     pub(super) sessions: HashMap<SessionId, LiveSession>,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) line: PublishLine,
+    stage: Stage,
+}
+
+/// Whether new turns may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// Every handle is gone; what runs is brought to an end.
+    Closing,
 }
 
 impl Actor {
@@ -95,7 +104,7 @@ impl Actor {
         if parts.saving != Saving::UpToDate {
             line.send(Publish::Event(Event::Saving { saving: parts.saving.clone() })).await.ok();
         }
-        let mut actor = Self { parts, sessions: HashMap::new(), reports, line };
+        let mut actor = Self { parts, sessions: HashMap::new(), reports, line, stage: Stage::Serving };
         loop {
             tokio::select! {
                 biased;
@@ -112,11 +121,12 @@ impl Actor {
 
     /// Cancels what runs and takes the last reports, so that every turn has an end on record.
     async fn end(mut self, mut reports_end: mpsc::Receiver<Report>) {
+        self.stage = Stage::Closing;
         let mut tasks = Vec::new();
         for session in self.sessions.values_mut() {
-            if let Some(running) = &mut session.running {
+            if let Some(running) = session.running.take() {
                 running.cancel.cancel();
-                tasks.push(std::mem::replace(&mut running.task, tokio::spawn(async {})));
+                tasks.push(running.task);
             }
         }
         let (closing, _) = mpsc::channel(1);
@@ -205,6 +215,7 @@ impl Actor {
         live.running = None;
         // After a failure or a stop the queue waits: the person decides what becomes of it.
         if outcome == TurnOutcome::Completed
+            && self.stage == Stage::Serving
             && let Some(text) = live.view.state.queue.first().cloned()
         {
             self.fact(session, FactBody::QueuedTaken { index: 0 }).await;

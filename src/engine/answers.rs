@@ -1,5 +1,6 @@
 //! Wishes that may take long: each is answered by a task of its own, so that the actor goes on.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::actor::{Actor, Asker};
@@ -8,8 +9,8 @@ use crate::agent::Report;
 use crate::domain::catalog::Description;
 use crate::domain::op::PullSource;
 use crate::domain::{
-    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, ProjectPath, ProviderId, Reply, SessionId,
-    op::FileView,
+    ContentHash, Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Item, ItemKind, ProjectPath,
+    ProviderId, Reply, SessionId, SessionState, op::FileView,
 };
 use crate::export;
 use crate::workspace::Root;
@@ -113,9 +114,10 @@ impl Actor {
             Err(fault) => return asker.reply(&self.line, Reply::Failed { fault }).await,
         };
         let (line, reports) = (self.line.clone(), self.reports.clone());
+        let earlier = self.live(session).map(|live| exported_to(&live.view.state)).unwrap_or_default();
         tokio::spawn(async move {
             let kind = target.kind.clone();
-            let work = move || export::run(&target.kind, &root, &target.path, existing);
+            let work = move || export::run_without(&target.kind, &root, &target.path, existing, &earlier);
             let exported = match tokio::task::spawn_blocking(work).await {
                 Ok(Ok(exported)) => exported,
                 Ok(Err(error)) => return asker.reply(&line, Reply::Failed { fault: error.to_fault() }).await,
@@ -146,8 +148,18 @@ impl Actor {
     }
 }
 
+/// Where the session was exported to before: such places may lie inside the project, and an export
+/// does not belong into the next one.
+fn exported_to(state: &SessionState) -> Vec<PathBuf> {
+    let path = |item: &Item| match &item.kind {
+        ItemKind::Exported { path, .. } => Some(PathBuf::from(path)),
+        _ => None,
+    };
+    state.items.iter().filter_map(path).collect()
+}
+
 /// The content that a file had before the last turn that changed it.
-fn first_before(state: &crate::domain::SessionState, path: &ProjectPath) -> Option<crate::domain::ContentHash> {
+fn first_before(state: &SessionState, path: &ProjectPath) -> Option<ContentHash> {
     let turn = state.changes.get(path)?.turn;
     state.changes_of(turn).into_iter().find(|change| change.path == *path)?.before
 }

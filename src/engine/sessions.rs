@@ -165,6 +165,10 @@ impl Actor {
             return Err(Fault::new(FaultClass::Invalid, "there is nothing to retry yet"));
         };
         forget_fruitless(&mut state, turn);
+        // The key may have been set or changed since.
+        if let Some(model) = &state.model {
+            self.parts.registry.forget(&model.reference.provider);
+        }
         self.begin_turn(session, text, Some(state)).await;
         Ok(Reply::Done)
     }

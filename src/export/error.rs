@@ -52,7 +52,7 @@ impl ExportError {
     pub fn to_fault(&self) -> Fault {
         let (class, hint) = match self {
             Self::Project(error) => return error.to_fault(),
-            Self::Exists { .. } => (FaultClass::Invalid, "choose another destination, or ask to replace this one"),
+            Self::Exists { .. } => (FaultClass::Exists, "choose another destination, or ask to replace this one"),
             Self::OtherKind { .. } => (FaultClass::Invalid, "choose another destination"),
             Self::HoldsProject { .. } => (FaultClass::Invalid, "choose a destination beside or inside the project"),
             Self::Precious { .. } => (FaultClass::Invalid, "choose another destination, or remove it yourself first"),

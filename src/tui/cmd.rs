@@ -2,6 +2,7 @@
 
 use crate::domain::Op;
 use crate::tui::msg::Ask;
+use crate::tui::panes::difference::Comparison;
 
 /// One effect.
 #[derive(Debug)]
@@ -10,6 +11,10 @@ pub enum Cmd {
     Ask { op: Op, ask: Ask },
     /// Puts text on the clipboard.
     Copy(String),
+    /// Compares two texts; the rows come back as [`crate::tui::msg::Msg::Compared`].
+    Compare(Comparison),
+    /// Adds a line to the history of what was sent.
+    Remember(String),
     /// Opens the person's editor on a text.
     Edit(String),
     /// Hands the terminal back to the shell until the program is continued.

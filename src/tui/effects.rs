@@ -1,5 +1,6 @@
 //! Effects that take time or touch the outside, off the task that draws.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
@@ -7,7 +8,9 @@ use tokio::sync::mpsc;
 
 use crate::domain::{Fault, FaultClass, Op};
 use crate::engine::Engine;
+use crate::tui::history::History;
 use crate::tui::msg::{Ask, Msg};
+use crate::tui::panes::difference::Comparison;
 use crate::tui::terminal::clipboard::{Clipboard, How, Place};
 
 /// What an effect brought back: a message, and bytes that the terminal has to get.
@@ -22,15 +25,17 @@ pub struct Outcome {
 pub struct Effects {
     engine: Engine,
     clipboard: Arc<Mutex<Clipboard>>,
+    history: Option<Arc<Mutex<History>>>,
     done: mpsc::Sender<Outcome>,
 }
 
 impl Effects {
     /// Effects on an engine; outcomes of the slow ones come out of the receiver.
-    pub fn new(engine: Engine, place: Place) -> (Self, mpsc::Receiver<Outcome>) {
+    pub fn new(engine: Engine, place: Place, history: Option<PathBuf>) -> (Self, mpsc::Receiver<Outcome>) {
         let (done, outcomes) = mpsc::channel(16);
         let clipboard = Arc::new(Mutex::new(Clipboard::new(place)));
-        (Self { engine, clipboard, done }, outcomes)
+        let history = history.map(|path| Arc::new(Mutex::new(History::at(path))));
+        (Self { engine, clipboard, history, done }, outcomes)
     }
 
     /// Sends a wish at once, so that wishes arrive in the order they were made; the answer comes
@@ -51,6 +56,39 @@ impl Effects {
             });
         }
         answer
+    }
+
+    /// Compares two texts.
+    pub fn compare(&self, comparison: Comparison) {
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || {
+            let rows = comparison.rows();
+            let msg = Msg::Compared { path: comparison.path, revision: comparison.revision, rows };
+            drop(done.blocking_send(Outcome { msg, bytes: Vec::new() }));
+        });
+    }
+
+    /// Reads what was sent in earlier runs, and shortens the file when it has grown too long.
+    pub fn load_history(&self) {
+        let Some(history) = self.history.clone() else { return };
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || {
+            // Recall is a comfort: without it everything else works, so a failure is only logged.
+            let older = history.lock().map(|history| history.load()).unwrap_or_default();
+            drop(done.blocking_send(Outcome { msg: Msg::History(older), bytes: Vec::new() }));
+        });
+    }
+
+    /// Keeps a text that was sent.
+    pub fn remember(&self, text: String) {
+        let Some(history) = self.history.clone() else { return };
+        tokio::task::spawn_blocking(move || {
+            if let Ok(history) = history.lock()
+                && let Err(error) = history.append(&text)
+            {
+                tracing::warn!(%error, "the history was not written");
+            }
+        });
     }
 
     /// Puts text on the clipboard.

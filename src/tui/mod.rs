@@ -4,6 +4,7 @@
 pub mod cmd;
 pub mod commands;
 pub mod effects;
+pub mod history;
 pub mod keymap;
 pub mod model;
 pub mod msg;

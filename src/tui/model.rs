@@ -33,6 +33,8 @@ pub struct UiSettings {
     pub mouse: Mouse,
     /// The folder whose `themes/` holds the person's own themes.
     pub user_dir: Option<PathBuf>,
+    /// The file that keeps what was sent; `None` keeps nothing.
+    pub history: Option<PathBuf>,
     pub depth: ColorDepth,
     /// Keys of the person's own, over the standard ones.
     pub keys: Keymap,
@@ -100,6 +102,16 @@ impl Visibility {
     }
 }
 
+/// Who decided which of chat and code is in sight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FrontBy {
+    /// Nobody in this turn: a file that begins to be written comes to the front by itself.
+    #[default]
+    Course,
+    /// The person, by a key.
+    Person,
+}
+
 /// How far leaving has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leaving {
@@ -150,6 +162,7 @@ pub struct Model {
     pub focus: Focus,
     /// Which of chat and code is in sight when only one fits.
     pub code_in_front: bool,
+    pub front_by: FrontBy,
     pub code_pane: Visibility,
     pub steps_pane: Visibility,
     pub overlay: Option<Overlay>,
@@ -195,6 +208,7 @@ impl Model {
             composer: Composer::new(),
             focus: Focus::Composer,
             code_in_front: false,
+            front_by: FrontBy::Course,
             code_pane: Visibility::Shown,
             steps_pane: Visibility::Shown,
             overlay: None,
@@ -328,6 +342,11 @@ impl Model {
         }
     }
 
+    /// Keeps what was sent for the runs to come.
+    pub fn keep_for_recall(&self, text: String) -> Option<Cmd> {
+        self.settings.history.as_ref().map(|_| Cmd::Remember(text))
+    }
+
     /// Sends a prompt now, or as soon as there is a model and a session.
     pub fn send_prompt(&mut self, text: String) -> Vec<Cmd> {
         if text.trim().is_empty() {
@@ -443,7 +462,7 @@ impl Model {
             self.steps = Steps::default();
             for item in &view.state.items {
                 if let ItemKind::User { text, .. } = &item.kind {
-                    self.composer.remember(text);
+                    self.composer.remember_known(text);
                 }
             }
         }
@@ -460,6 +479,20 @@ impl Model {
             return Vec::new();
         }
         self.with_session(|session| Cmd::Ask { op: Op::Cancel { session }, ask: Ask::Cancel })
+    }
+
+    /// Runs the last prompt again when it came to nothing: what the key does, which is pressed by
+    /// mistake more easily than the command is written.
+    pub fn retry_failed(&mut self) -> Vec<Cmd> {
+        let last = self.view.state.items.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Ended { outcome, .. } => Some(outcome),
+            _ => None,
+        });
+        if !self.is_running() && last == Some(&TurnOutcome::Completed) {
+            self.warn("the last turn did not fail", Some("write `/retry` to run its prompt again all the same"));
+            return Vec::new();
+        }
+        self.retry()
     }
 
     /// Runs the last prompt again.
@@ -577,14 +610,31 @@ impl Model {
             return;
         }
         match focus {
-            Focus::Code => (self.code_pane, self.code_in_front) = (Visibility::Shown, true),
-            Focus::Chat => self.code_in_front = false,
+            Focus::Code => {
+                self.code_pane = Visibility::Shown;
+                self.bring_to_front(true);
+            }
+            Focus::Chat => self.bring_to_front(false),
             Focus::Steps => self.steps_pane = Visibility::Shown,
             Focus::Composer => {}
         }
         self.focus = focus;
         self.search = None;
         self.completion = None;
+    }
+
+    /// The person wants the code, or the chat, in sight.
+    fn bring_to_front(&mut self, code: bool) {
+        self.code_in_front = code;
+        self.front_by = FrontBy::Person;
+    }
+
+    /// The turn goes on, and with it what is in sight where only one pane fits, unless the person
+    /// chose in this turn.
+    pub fn follow_course(&mut self, code: bool) {
+        if self.front_by == FrontBy::Course && self.focus == Focus::Composer {
+            self.code_in_front = code;
+        }
     }
 
     /// Moves the focus to the next or previous pane in sight.
@@ -613,17 +663,16 @@ impl Model {
         self.ask_for_file()
     }
 
-    /// Asks for the file in sight when its text is not known yet.
+    /// Asks for the file in sight when its text, or what changed in it, is not known yet.
     pub fn ask_for_file(&mut self) -> Vec<Cmd> {
         let Some(session) = self.session else { return Vec::new() };
         if !self.code_shown() {
             return Vec::new();
         }
-        self.code
-            .wanted()
-            .map(|path| Cmd::Ask { op: Op::ReadFile { session, path: path.clone() }, ask: Ask::File(path) })
-            .into_iter()
-            .collect()
+        let read =
+            |path: ProjectPath| Cmd::Ask { op: Op::ReadFile { session, path: path.clone() }, ask: Ask::File(path) };
+        let wanted = self.code.wanted().map(read);
+        wanted.into_iter().chain(self.code.uncompared().map(Cmd::Compare)).collect()
     }
 
     /// Switches between a file and its changes.
@@ -632,7 +681,8 @@ impl Model {
             self.tell("no file was written yet");
             return Vec::new();
         }
-        (self.code_pane, self.code_in_front) = (Visibility::Shown, true);
+        self.code_pane = Visibility::Shown;
+        self.bring_to_front(true);
         self.code.toggle_show();
         self.ask_for_file()
     }
@@ -655,11 +705,11 @@ impl Model {
             return;
         }
         if self.code_pane == Visibility::Shown && !self.code_in_front && self.areas.code.is_empty() {
-            self.code_in_front = true;
+            self.bring_to_front(true);
             return;
         }
         self.code_pane = self.code_pane.flipped();
-        self.code_in_front = self.code_pane == Visibility::Shown;
+        self.bring_to_front(self.code_pane == Visibility::Shown);
         if self.code_pane == Visibility::Hidden && self.focus == Focus::Code {
             self.focus = Focus::Composer;
         }

@@ -6,6 +6,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use crate::domain::{Event, ExportTarget, Fault, ModelRef, ProjectPath, Reply, SessionId};
+use crate::tui::panes::difference::Row;
 use crate::tui::text::highlight::HighlightDone;
 use crate::tui::theme::Background;
 
@@ -35,6 +36,14 @@ pub enum Msg {
     EngineGone,
     /// The highlighting thread has coloured more lines.
     Highlighted(HighlightDone),
+    /// What a turn changed in a file, for one state of it.
+    Compared {
+        path: ProjectPath,
+        revision: u64,
+        rows: Vec<Row>,
+    },
+    /// What was sent in earlier runs, oldest first.
+    History(Vec<String>),
     /// A text was put on the clipboard, or why it was not.
     Copied(Result<&'static str, Fault>),
     /// The external editor gave the text back.

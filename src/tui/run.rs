@@ -113,7 +113,7 @@ impl App {
         model.size = (width, height);
         model.now = Timestamp::now();
         let events = start.engine.subscribe();
-        let (effects, outcomes) = Effects::new(start.engine, place);
+        let (effects, outcomes) = Effects::new(start.engine, place, model.settings.history.clone());
         let scratch = Buffer::empty(Rect::new(0, 0, width, height));
         let mut app = Self {
             model,
@@ -131,6 +131,7 @@ impl App {
             ended: false,
         };
         app.draw()?;
+        app.effects.load_history();
         app.signals = signals::spawn().ok();
         app.open_inputs();
         if app.model.settings.theme.is_none() {
@@ -287,6 +288,8 @@ impl App {
                         self.message(answer)?;
                     }
                 }
+                Cmd::Compare(comparison) => self.effects.compare(comparison),
+                Cmd::Remember(text) => self.effects.remember(text),
                 Cmd::Copy(text) => self.effects.copy(text),
                 Cmd::Edit(text) => self.edit(&text)?,
                 Cmd::Suspend => self.hand_over(|modes| modes.suspend())?,

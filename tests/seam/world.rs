@@ -289,10 +289,12 @@ impl World {
     }
 
     pub fn answers(&self) -> Vec<&str> {
-        let text = |kind| match kind {
-            &ItemKind::Answer { ref text, .. } => Some(text.as_str()),
-            _ => None,
-        };
-        self.view.state.items.iter().filter_map(|item| text(&item.kind)).collect()
+        let items = self.view.state.items.iter();
+        items
+            .filter_map(|item| match &item.kind {
+                ItemKind::Answer { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
     }
 }

@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::op::FileView;
 use crate::domain::{ChangeKind, FileChange, ProjectPath, SessionView};
-use crate::tui::panes::difference::{self, Row};
+use crate::tui::panes::difference::{Comparison, Row};
 use crate::tui::panes::document::Document;
 use crate::tui::panes::items::letter;
 use crate::tui::text::highlight::{Feed, Highlighter, Language};
@@ -60,6 +60,10 @@ struct File {
     /// The displayable text before the turn, once known; the inner `None` says there was no file.
     before: Option<Option<Document>>,
     rows: Option<Vec<Row>>,
+    /// Counts the states of the texts, so that a comparison of an older one is known as such.
+    revision: u64,
+    /// The state whose comparison was asked for.
+    comparing: Option<u64>,
     feed: Option<Feed>,
     binary: bool,
     asked: bool,
@@ -84,6 +88,8 @@ impl File {
             raw: None,
             before: None,
             rows: None,
+            revision: 0,
+            comparing: None,
             feed: None,
             binary: false,
             asked: false,
@@ -103,7 +109,7 @@ impl File {
         });
         self.document = Some(document);
         self.raw = Some(text.to_owned());
-        self.rows = None;
+        self.outdate();
     }
 
     fn push(&mut self, text: &str, highlighter: Option<&Highlighter>) {
@@ -115,7 +121,13 @@ impl File {
             feed.push(shown);
         }
         self.raw.get_or_insert_with(String::new).push_str(text);
+        self.outdate();
+    }
+
+    /// A text is another one now.
+    fn outdate(&mut self) {
         self.rows = None;
+        self.revision += 1;
     }
 
     /// Rows in the present view.
@@ -237,7 +249,7 @@ impl Code {
         let was_growing = file.progress == Progress::Growing;
         file.progress = Progress::Whole(change.kind());
         file.before = None;
-        file.rows = None;
+        file.outdate();
         file.asked = false;
         let grown = was_growing && file.raw.as_ref().is_some_and(|raw| raw.len() as u64 == change.bytes);
         if grown && file.document.is_some() {
@@ -317,7 +329,7 @@ impl Code {
             file.set_text(now, highlighter.as_ref());
         }
         file.before = Some(view.before.as_deref().map(Document::whole));
-        file.rows = None;
+        file.outdate();
     }
 
     /// The file could not be read.
@@ -325,6 +337,31 @@ impl Code {
         if let Some(file) = self.index(path).and_then(|i| self.files.get_mut(i)) {
             file.document.get_or_insert_with(Document::default);
             file.before.get_or_insert(None);
+        }
+    }
+
+    /// The comparison that is needed for what is shown now; each is asked for once.
+    pub fn uncompared(&mut self) -> Option<Comparison> {
+        let file = self.files.get_mut(self.active).filter(|_| self.show == Show::Changes)?;
+        if file.rows.is_some() || file.comparing == Some(file.revision) || file.progress == Progress::Growing {
+            return None;
+        }
+        let (now, before) = (file.document.as_ref()?, file.before.as_ref()?);
+        file.comparing = Some(file.revision);
+        Some(Comparison {
+            path: file.path.clone(),
+            revision: file.revision,
+            before: before.as_ref().map_or("", Document::text).to_owned(),
+            now: now.text().to_owned(),
+        })
+    }
+
+    /// The rows of a comparison.
+    pub fn compared(&mut self, path: &ProjectPath, revision: u64, rows: Vec<Row>) {
+        if let Some(file) = self.index(path).and_then(|i| self.files.get_mut(i))
+            && file.revision == revision
+        {
+            file.rows = Some(rows);
         }
     }
 
@@ -434,7 +471,6 @@ impl Code {
     /// Goes to the next or previous change.
     pub fn to_hunk(&mut self, forward: bool) {
         self.show = Show::Changes;
-        self.make_rows();
         let Some(file) = self.files.get_mut(self.active) else { return };
         let Some(rows) = &file.rows else { return };
         let changed = |row: Option<&Row>| matches!(row, Some(Row::Added { .. } | Row::Removed { .. }));
@@ -468,16 +504,6 @@ impl Code {
         found.is_some()
     }
 
-    fn make_rows(&mut self) {
-        let Some(file) = self.files.get_mut(self.active) else { return };
-        if file.rows.is_none()
-            && let (Some(now), Some(before)) = (&file.document, &file.before)
-        {
-            let before = before.as_ref().map_or("", Document::text);
-            file.rows = Some(difference::rows(before, now.text()));
-        }
-    }
-
     /// Draws tabs and text.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, scene: CodeScene<'_>) {
         self.tabs.clear();
@@ -491,9 +517,6 @@ impl Code {
         self.area = body;
         if body.is_empty() {
             return;
-        }
-        if self.show == Show::Changes {
-            self.make_rows();
         }
         let (show, wrap) = (self.show, self.long_lines);
         let highlighter = self.highlighter.clone();

@@ -17,7 +17,7 @@ const CHIP_LINES: usize = 10;
 /// Pastes with more bytes than this fold into a chip even when they are one line.
 const CHIP_BYTES: usize = 4096;
 /// Messages kept for recall.
-const HISTORY: usize = 500;
+const HISTORY: usize = crate::tui::history::MOST;
 /// What stands before the first line.
 pub const PROMPT: &str = "❯ ";
 
@@ -138,8 +138,20 @@ impl Composer {
         }
     }
 
+    /// Adds a message of an opened session, unless it can be recalled already.
+    pub fn remember_known(&mut self, text: &str) {
+        if !self.history.iter().any(|known| known == text) {
+            self.remember(text);
+        }
+    }
+
     /// Puts older messages before the ones of this run.
-    pub fn preload_history(&mut self, older: Vec<String>) {
+    pub fn preload_history(&mut self, mut older: Vec<String>) {
+        older.retain(|text| !self.history.contains(text));
+        // A recall that is under way counts from the front.
+        if let Some((index, _)) = &mut self.recalled {
+            *index += older.len();
+        }
         let newer = std::mem::replace(&mut self.history, older);
         self.history.extend(newer);
     }

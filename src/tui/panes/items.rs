@@ -4,7 +4,9 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::domain::session::CallAnswer;
-use crate::domain::{ChangeKind, Content, Fault, FileChange, Item, ItemKind, Retry, SessionState, TurnId, TurnOutcome};
+use crate::domain::{
+    ChangeKind, Content, Display, Fault, FileChange, Item, ItemKind, Retry, SessionState, TurnId, TurnOutcome,
+};
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging, wrap_line};
@@ -31,18 +33,14 @@ pub struct Around<'a> {
 pub fn foldable(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Reasoning { .. } => true,
-        ItemKind::Call { answer: Some(answer), .. } => !only_files(answer),
+        ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Line,
         _ => false,
     }
 }
 
-/// Whether a call is told by the file lines that follow it.
+/// Whether a call is told by other items, such as the file lines beside it.
 pub fn silent(kind: &ItemKind) -> bool {
-    matches!(kind, ItemKind::Call { answer: Some(answer), .. } if !answer.failed && only_files(answer))
-}
-
-fn only_files(answer: &CallAnswer) -> bool {
-    !answer.content.is_empty() && answer.content.iter().all(|c| matches!(c, Content::File { .. }))
+    matches!(kind, ItemKind::Call { answer: Some(answer), .. } if answer.display == Display::Quiet)
 }
 
 /// Whether an empty row stands between two items that follow each other.
@@ -155,7 +153,7 @@ fn call(
     let Some(answer) = answer else {
         return vec![Line::styled(truncate(&format!("… {head}"), usize::from(around.width)), theme.style(Role::Dim))];
     };
-    if !answer.failed && only_files(answer) {
+    if answer.display == Display::Quiet {
         return Vec::new();
     }
     let (mark, role) = if answer.failed { ("✗ ", Role::Error) } else { ("✓ ", Role::Success) };

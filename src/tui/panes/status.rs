@@ -43,6 +43,13 @@ struct Piece {
     role: Role,
 }
 
+/// Keys for which other pieces give way.
+const KEYS_KEPT: usize = 2;
+
+fn key_width((key, about): &(String, &'static str)) -> usize {
+    width_of(key) + width_of(about) + 3
+}
+
 /// Draws the line; parts go by rank when it is too narrow.
 pub fn draw(area: Rect, buffer: &mut Buffer, scene: StatusScene<'_>) {
     if area.is_empty() {
@@ -52,8 +59,10 @@ pub fn draw(area: Rect, buffer: &mut Buffer, scene: StatusScene<'_>) {
     buffer.set_style(area, theme.style(Role::Status));
     let mut pieces = pieces(scene);
     let room = usize::from(area.width).saturating_sub(1);
+    // The keys that matter most are worth more than numbers.
+    let keys: usize = scene.keys.iter().take(KEYS_KEPT).map(key_width).sum();
     let total = |pieces: &[Piece]| pieces.iter().map(|p| width_of(&p.text) + 3).sum::<usize>();
-    while pieces.len() > 1 && total(&pieces) > room {
+    while pieces.len() > 1 && total(&pieces) + keys > room {
         let Some(least) = pieces.iter().enumerate().min_by_key(|(_, p)| p.rank).map(|(i, _)| i) else { break };
         pieces.remove(least);
     }
@@ -73,8 +82,8 @@ fn draw_keys(area: Rect, from: u16, buffer: &mut Buffer, scene: StatusScene<'_>)
     let room = usize::from(area.right().saturating_sub(from));
     let mut spans: Vec<Span<'static>> = Vec::new();
     let mut used = 3;
-    for (key, about) in scene.keys {
-        let wide = width_of(key) + width_of(about) + 3;
+    for entry in scene.keys {
+        let (wide, (key, about)) = (key_width(entry), entry);
         if used + wide > room {
             break;
         }

@@ -1,5 +1,6 @@
-//! What happens on a panic: the terminal is restored first, then the message is shown and kept
-//! in a file, cleaned of secrets. It does not decide whether the program goes on.
+//! What happens on a panic: a report is kept in a file, cleaned of secrets. When the thread that
+//! draws is the one that failed, the terminal is restored first and the message is shown; a failure
+//! elsewhere is reported to whoever waits for that work, and the screen goes on.
 
 use std::backtrace::Backtrace;
 use std::io::Write;
@@ -9,12 +10,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::modes::restore_now;
 
-/// Installs the hook. `scrub` takes secrets out of what is kept.
+/// Installs the hook; call it on the thread that draws. `scrub` takes secrets out of what is kept.
 pub fn install(folder: PathBuf, scrub: fn(&str) -> String) {
+    install_with(folder, scrub, restore_now);
+}
+
+fn install_with(folder: PathBuf, scrub: fn(&str) -> String, restore: impl Fn() + Send + Sync + 'static) {
+    let drawing = std::thread::current().id();
     panic::set_hook(Box::new(move |info| {
-        restore_now();
+        let draws = std::thread::current().id() == drawing;
+        if draws {
+            restore();
+        }
         let report = scrub(&report(info));
         let kept = keep(&folder, &report);
+        if !draws {
+            tracing::error!(report, "a task of the program failed");
+            return;
+        }
         let first = report.lines().next().unwrap_or_default();
         let mut text = format!("\r\nkiln failed: {first}\r\n");
         match kept {
@@ -47,14 +60,47 @@ fn report(info: &PanicHookInfo<'_>) -> String {
 fn keep(folder: &Path, report: &str) -> Option<PathBuf> {
     std::fs::create_dir_all(folder).ok()?;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let path = folder.join(format!("crash-{seconds}-{}.txt", std::process::id()));
-    std::fs::write(&path, report).ok()?;
-    Some(path)
+    // More than one thread may fail within a second.
+    for number in 0..8 {
+        let path = folder.join(format!("crash-{seconds}-{}-{number}.txt", std::process::id()));
+        if let Ok(mut file) = std::fs::File::create_new(&path) {
+            return file.write_all(report.as_bytes()).is_ok().then_some(path);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_restores_the_terminal_only_where_it_draws() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let restored = Arc::new(AtomicUsize::new(0));
+        let (path, count) = (folder.path().to_owned(), Arc::clone(&restored));
+        let standard = panic::take_hook();
+        let drawing = std::thread::spawn(move || {
+            let scrub = |text: &str| text.replace("hunter2", "***");
+            install_with(path, scrub, move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+            assert!(std::thread::spawn(|| panic!("elsewhere")).join().is_err());
+            panic!("drawing with hunter2");
+        });
+        assert!(drawing.join().is_err());
+        panic::set_hook(standard);
+        assert_eq!(restored.load(Ordering::SeqCst), 1);
+        let texts: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        assert!(texts.iter().any(|t| t.starts_with("elsewhere at ")), "{texts:?}");
+        assert!(texts.iter().any(|t| t.starts_with("drawing with *** at ")), "{texts:?}");
+    }
 
     #[test]
     fn a_report_is_kept_where_it_was_asked_for() {

@@ -2,7 +2,7 @@
 
 use crate::domain::{Event, Fact, FactBody, Glimpse, Op, SessionId, TurnOutcome};
 use crate::tui::cmd::Cmd;
-use crate::tui::model::{Leaving, Model, Opening};
+use crate::tui::model::{FrontBy, Leaving, Model, Opening};
 use crate::tui::msg::Ask;
 use crate::tui::panes::status::Pulling;
 use crate::tui::view::layout::Focus;
@@ -76,6 +76,7 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
         FactBody::TurnStarted { .. } => {
             model.phase_since = Some(fact.at);
             model.code.turn_started();
+            model.front_by = FrontBy::Course;
             model.steps.to_start();
         }
         FactBody::FileChanged { change } => model.code.changed(change),
@@ -92,6 +93,7 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
 fn turn_ended(model: &mut Model, outcome: &TurnOutcome) -> Vec<Cmd> {
     model.phase_since = None;
     model.code.settle(&model.view);
+    model.follow_course(false);
     if model.leaving == Leaving::Stopping {
         return vec![Cmd::Quit];
     }
@@ -113,7 +115,10 @@ fn see(model: &mut Model, glimpse: &Glimpse) {
                 model.phase_since = Some(model.now);
             }
         }
-        Glimpse::FileOpened { path } => model.code.opened(path),
+        Glimpse::FileOpened { path } => {
+            model.code.opened(path);
+            model.follow_course(true);
+        }
         Glimpse::FileText { path, text } => model.code.grown(path, text),
         Glimpse::FileDropped { path } => model.code.dropped(path),
         Glimpse::Text { .. } | Glimpse::Reasoning { .. } => {}

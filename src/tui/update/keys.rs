@@ -179,7 +179,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::Cancel => return escape(model),
         Action::Interrupt => return model.interrupt(),
         Action::Quit => return model.quit(),
-        Action::Retry => return model.retry(),
+        Action::Retry => return model.retry_failed(),
         Action::UndoTurn => return model.undo(),
         Action::Help | Action::HelpWhenEmpty => model.open_help(),
         Action::Palette => {
@@ -301,11 +301,13 @@ fn send(model: &mut Model) -> Vec<Cmd> {
             return Vec::new();
         };
         let argument = argument.to_owned();
-        model.composer.take();
-        return (command.run)(model, &argument);
+        let kept = model.composer.take();
+        let kept = model.keep_for_recall(kept);
+        return (command.run)(model, &argument).into_iter().chain(kept).collect();
     }
     let text = model.composer.take();
-    model.send_prompt(text)
+    let kept = model.keep_for_recall(text.clone());
+    model.send_prompt(text).into_iter().chain(kept).collect()
 }
 
 fn search_key(model: &mut Model, action: Option<Action>, typed: Option<char>, erase: bool) -> Vec<Cmd> {

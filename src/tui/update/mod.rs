@@ -38,6 +38,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
         Msg::Answered { ask, result } => replies::answered(model, ask, *result),
         Msg::EngineGone | Msg::Terminate => vec![Cmd::Quit],
         Msg::Highlighted(_) => Vec::new(),
+        Msg::Compared { path, revision, rows } => {
+            model.code.compared(&path, revision, rows);
+            Vec::new()
+        }
+        Msg::History(older) => {
+            model.composer.preload_history(older);
+            Vec::new()
+        }
         Msg::Copied(Ok(how)) => {
             model.tell(&format!("copied {how}"));
             Vec::new()

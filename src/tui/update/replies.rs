@@ -64,7 +64,7 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
         }
         (Ask::File(_), Reply::File { file }) => {
             model.code.answered(&file);
-            Vec::new()
+            model.ask_for_file()
         }
         (Ask::Export(_), Reply::Exported { path, files, bytes: size, renamed }) => {
             let mut text =
@@ -99,7 +99,7 @@ fn refused(model: &mut Model, ask: Ask, fault: &Fault) -> Vec<Cmd> {
             model.pulling = None;
             give_back(model);
         }
-        Ask::Export(target) if exists(fault) => {
+        Ask::Export(target) if fault.class == FaultClass::Exists => {
             model.overlay = Some(Overlay::Ask(Question::Replace(target)));
             return Vec::new();
         }
@@ -121,11 +121,6 @@ fn give_back(model: &mut Model) {
     {
         model.composer.set(&text);
     }
-}
-
-/// Whether an export was refused because something is there already.
-fn exists(fault: &Fault) -> bool {
-    fault.class == FaultClass::Invalid && (fault.sentence.contains("exist") || fault.sentence.contains("not empty"))
 }
 
 fn fill_picker(model: &mut Model, entries: Vec<(Choice, Pick)>) {

@@ -47,7 +47,8 @@ impl ListState {
 
     fn settle(&mut self, count: usize, visible: usize) {
         self.selected = self.selected.min(count.saturating_sub(1));
-        self.offset = self.offset.clamp((self.selected + 1).saturating_sub(visible), self.selected);
+        // In this order, so that a list without a visible row has a valid offset too.
+        self.offset = self.offset.max((self.selected + 1).saturating_sub(visible)).min(self.selected);
         self.offset = self.offset.min(count.saturating_sub(visible));
     }
 }
@@ -113,6 +114,9 @@ mod tests {
         list(&mut buf, Rect::new(0, 0, 12, 4), &items[..2], &mut state, &Theme::fallback());
         assert_eq!(state, ListState { selected: 1, offset: 0 });
         list(&mut buf, Rect::new(0, 0, 12, 4), &[], &mut state, &Theme::fallback());
+        state.selected = 1;
+        list(&mut buf, Rect::new(0, 0, 12, 0), &items, &mut state, &Theme::fallback());
+        assert_eq!(state, ListState { selected: 1, offset: 1 }, "no row is visible");
         state.next(0);
         state.previous(0);
         assert_eq!(state.selected, 0);
