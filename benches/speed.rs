@@ -46,6 +46,7 @@ const PER_FRAME: usize = 800;
 
 fn fresh() -> Model {
     let settings = UiSettings {
+        history: None,
         theme: Some("kiln-dark".to_owned()),
         mouse: Mouse::On,
         user_dir: None,

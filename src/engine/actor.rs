@@ -115,8 +115,11 @@ impl Actor {
                 },
             }
         }
+        let storage = actor.parts.storage.clone();
         actor.end(reports_end).await;
         publisher.await.ok();
+        // Merges the write-ahead log, so that the one file is the whole of it.
+        storage.close().await;
     }
 
     /// Cancels what runs and takes the last reports, so that every turn has an end on record.
