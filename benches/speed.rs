@@ -46,6 +46,7 @@ const PER_FRAME: usize = 800;
 
 fn fresh() -> Model {
     let settings = UiSettings {
+        frame: std::time::Duration::from_millis(16),
         history: None,
         theme: Some("kiln-dark".to_owned()),
         mouse: Mouse::On,

@@ -37,6 +37,7 @@ struct Player {
 impl Player {
     fn new(theme: &str) -> Self {
         let settings = UiSettings {
+            frame: std::time::Duration::from_millis(16),
             theme: Some(theme.to_owned()),
             mouse: Mouse::On,
             user_dir: None,

@@ -2,6 +2,7 @@
 //! there is a terminal, else the same as `kiln exec`.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use super::args::Common;
 use super::assemble::{self, Colour, Inputs, Replay};
@@ -126,6 +127,7 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
     let no_color = (launch.colour == Colour::Never).then_some("1");
     Ok(tui::UiSettings {
         theme: Some(launch.theme.clone()).filter(|theme| theme != "auto"),
+        frame: Duration::from_millis(u64::from(1000 / launch.frame_rate.clamp(1, 60))),
         mouse: if launch.mouse { tui::Mouse::On } else { tui::Mouse::Off },
         user_dir: Some(inputs.paths.config().to_owned()),
         history: Some(inputs.paths.history()),

@@ -31,6 +31,8 @@ pub struct UiSettings {
     /// A theme's name; `None` chooses by the terminal's background.
     pub theme: Option<String>,
     pub mouse: Mouse,
+    /// The shortest time between two frames that no key asked for.
+    pub frame: std::time::Duration,
     /// The folder whose `themes/` holds the person's own themes.
     pub user_dir: Option<PathBuf>,
     /// The file that keeps what was sent; `None` keeps nothing.

@@ -1,7 +1,7 @@
 //! The loop: wait for one thing, take whatever else is ready, update for each, draw once.
 //!
 //! The only file of this room that awaits. Keys are drawn at once, everything else at most once
-//! in [`FRAME`]; with nothing moving there is no timer at all.
+//! in a frame's time; with nothing moving there is no timer at all.
 
 use std::future::Future;
 use std::io;
@@ -29,8 +29,6 @@ use crate::tui::update::update;
 use crate::tui::view::view;
 use crate::tui::widgets::SPINNER_STEP;
 
-/// The shortest time between two frames that no key asked for.
-const FRAME: Duration = Duration::from_millis(16);
 /// Events taken in before keys are looked at again.
 const DRAIN: usize = 512;
 
@@ -92,6 +90,8 @@ struct App {
     signals: Option<mpsc::Receiver<Signal>>,
     due: Due,
     drawn: Instant,
+    /// The shortest time between two frames that no key asked for.
+    frame: Duration,
     ended: bool,
 }
 
@@ -100,6 +100,7 @@ impl App {
     fn begin(start: Start) -> Result<Self, Fault> {
         let settings = start.settings;
         let place = settings.place;
+        let frame = settings.frame;
         let theme = first_theme(&settings);
         let mouse = if settings.mouse == Mouse::On { MouseMode::Captured } else { MouseMode::Free };
         let (width, height) = crossterm::terminal::size().map_err(|error| gone(&error))?;
@@ -128,6 +129,7 @@ impl App {
             signals: None,
             due: Due::Now,
             drawn: Instant::now(),
+            frame,
             ended: false,
         };
         app.draw()?;
@@ -160,7 +162,7 @@ impl App {
             self.message(Msg::Now(Timestamp::now()))?;
             self.take(wake)?;
             self.drain().await?;
-            let waited = self.drawn.elapsed() >= FRAME;
+            let waited = self.drawn.elapsed() >= self.frame;
             if self.due == Due::Now || (self.due == Due::Soon && waited) {
                 self.draw()?;
             }
@@ -171,7 +173,7 @@ impl App {
     /// When to wake without anything happening; `None` sleeps for good.
     fn timer(&self) -> Option<Duration> {
         if self.due > Due::Nothing {
-            return Some(FRAME.saturating_sub(self.drawn.elapsed()));
+            return Some(self.frame.saturating_sub(self.drawn.elapsed()));
         }
         let step = self.model.moves().then(|| SPINNER_STEP.saturating_sub(self.drawn.elapsed()));
         let deadline = self.model.deadline().map(|at| {
