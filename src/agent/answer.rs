@@ -3,10 +3,11 @@
 //! What the text means is up to the [`TextSink`]; tools are run by the caller when the answer is
 //! whole.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::live_arguments::{FilePiece, LiveArguments};
 use super::report::Reporter;
@@ -17,6 +18,9 @@ use crate::providers::{ChatRequest, OpaqueReasoning, ProviderError, StopReason, 
 
 /// Stream events that are looked at together: what came while the last batch was worked on.
 const BATCH: usize = 512;
+/// What comes within a frame of the screen travels on together: every step on the way to the screen
+/// costs the same for one token as for a hundred. The screen draws at once what comes this rarely.
+const TOGETHER: Duration = Duration::from_millis(16);
 
 /// A tool call as it came.
 #[derive(Debug, Default)]
@@ -97,13 +101,22 @@ enum End {
 
 async fn receive(turn: &mut Turn, request: &ChatRequest, answer: &mut Answer, sink: &mut impl TextSink) -> End {
     let mut stream = turn.input.provider.stream(request.clone()).ready_chunks(BATCH);
+    let mut pause = pin!(sleep(Duration::ZERO));
+    let mut held = Held::Nothing;
     loop {
         let batch = tokio::select! {
             biased;
             () = turn.cancel.cancelled() => return End::Cancelled,
+            () = pause.as_mut(), if held == Held::Glimpses => {
+                turn.out.flush().await;
+                pause.as_mut().reset(Instant::now() + TOGETHER);
+                held = Held::Nothing;
+                continue;
+            }
             batch = stream.next() => batch,
         };
         let Some(batch) = batch else {
+            turn.out.flush().await;
             return match answer.stop {
                 Some(_) => End::Whole,
                 None => {
@@ -133,8 +146,15 @@ async fn receive(turn: &mut Turn, request: &ChatRequest, answer: &mut Answer, si
             }
         }
         pass_text(turn, answer, sink, &mut text).await;
-        turn.out.flush().await;
+        held = Held::Glimpses;
     }
+}
+
+/// What was shown to nobody yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    Glimpses,
 }
 
 async fn pass_text(turn: &mut Turn, answer: &mut Answer, sink: &mut impl TextSink, text: &mut String) {
