@@ -373,11 +373,16 @@ impl Chat {
 
     /// The code of the last block of the last answer.
     pub fn last_code(&self, state: &SessionState) -> Option<String> {
-        let text = last_answer(state)?;
+        self.code_blocks(state).pop()
+    }
+
+    /// The code of every block of the last answer.
+    pub fn code_blocks(&self, state: &SessionState) -> Vec<String> {
+        let Some(text) = last_answer(state) else { return Vec::new() };
         let mut document = Markdown::new();
         document.set(&text);
         document.finish();
-        document.last_code()
+        document.all_code()
     }
 
     /// Remembers where the end was, when it is about to be left.

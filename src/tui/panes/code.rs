@@ -192,6 +192,11 @@ impl Code {
         self.files.get(self.active).and_then(|f| f.raw.as_deref())
     }
 
+    /// The text of one file, as far as it is known here.
+    pub fn text_of(&self, path: &str) -> Option<&str> {
+        self.files.iter().find(|f| f.path.as_str() == path).and_then(|f| f.raw.as_deref())
+    }
+
     /// Which view is shown.
     pub fn show(&self) -> Show {
         self.show

@@ -123,6 +123,11 @@ impl Markdown {
         (0..self.block_count()).rev().find_map(|block| self.code_of(block))
     }
 
+    /// The code of every block that has any, in their order.
+    pub fn all_code(&self) -> Vec<String> {
+        (0..self.block_count()).filter_map(|block| self.code_of(block)).collect()
+    }
+
     /// The rendered lines for a width; call it at every frame: what did not change costs nothing,
     /// and highlighting that was finished meanwhile is taken up.
     pub fn lines(&mut self, width: u16, theme: &Theme) -> &[Line<'static>] {
