@@ -1,5 +1,6 @@
 //! Who is chosen when nobody is named, and what is said when nobody can be asked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -31,8 +32,8 @@ impl Shelf for Weights {
         "tiny".to_owned()
     }
 
-    fn pull<'a>(&'a self, _: &'a str, _: PullSource, _: PullProgress) -> BoxFuture<'a, Result<(), Fault>> {
-        async { Ok(()) }.boxed()
+    fn pull<'a>(&'a self, _: &'a str, _: PullSource, _: PullProgress) -> BoxFuture<'a, Result<PathBuf, Fault>> {
+        async { Ok(PathBuf::new()) }.boxed()
     }
 }
 
@@ -52,8 +53,7 @@ fn settings(key_for: &'static [&'static str], local: &[(&str, String)]) -> Provi
 }
 
 fn registry(settings: ProviderSettings) -> Registry {
-    let embedded =
-        Arc::new(Scripted::new(ModelInfo::unknown(ModelRef::new("embedded", "tiny")), vec![], Pace::Instant));
+    let embedded = Arc::new(Scripted::new(Weights.model("tiny").unwrap(), vec![], Pace::Instant));
     let net = Client::new(&NetSettings::default()).unwrap();
     Registry::new(Catalogue::builtin().unwrap(), settings, net).with_embedded(embedded, Arc::new(Weights))
 }
@@ -104,5 +104,5 @@ async fn whoever_cannot_be_asked_says_what_to_do() {
     assert_eq!(of("openai"), Readiness::Ready);
     assert_eq!(of("mistral"), Readiness::NeedsKey("MISTRAL_API_KEY".into()));
     assert_eq!(of("embedded"), Readiness::NeedsDownload(98));
-    assert_eq!(registry.model(&ModelRef::new("embedded", "tiny")).window, Some(8192));
+    assert_eq!(registry.info(&ModelRef::new("embedded", "tiny")).await.window, Some(8192));
 }
