@@ -215,7 +215,8 @@ impl GeminiDecoder {
             }));
         };
         Ok(match reason.as_str() {
-            "STOP" if !self.calls.is_empty() => StopReason::ToolUse,
+            // Some gateways have a word of their own for calls.
+            "STOP" | "FUNCTION_CALL" if !self.calls.is_empty() => StopReason::ToolUse,
             "STOP" | "FINISH_REASON_UNSPECIFIED" if self.said => StopReason::Finished,
             "STOP" | "FINISH_REASON_UNSPECIFIED" => return Err(ProviderError::broken("the model answered nothing")),
             "MAX_TOKENS" => StopReason::Length,

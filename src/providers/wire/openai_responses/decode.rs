@@ -82,11 +82,9 @@ impl Decoder for ResponsesDecoder {
                 self.refused = true;
                 self.text(index, delta, out);
             }
-            "response.reasoning_summary_part.added" => {
-                // Parts of a summary are paragraphs.
-                if self.items.get(&index).is_some_and(|item| item.reasoned) {
-                    self.reasoning(index, "\n\n", out);
-                }
+            // Parts of a summary are paragraphs.
+            "response.reasoning_summary_part.added" if self.items.get(&index).is_some_and(|item| item.reasoned) => {
+                self.reasoning(index, "\n\n", out);
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 self.reasoning(index, delta, out);
