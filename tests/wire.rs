@@ -5,12 +5,18 @@
 
 #[path = "wire/encode.rs"]
 mod encode;
+#[path = "wire/gemini.rs"]
+mod gemini;
 #[path = "wire/http.rs"]
 mod http;
+#[path = "wire/ollama.rs"]
+mod ollama;
 #[path = "wire/recording.rs"]
 mod recording;
 #[path = "wire/registry.rs"]
 mod registry;
+#[path = "wire/responses.rs"]
+mod responses;
 #[path = "wire/transcripts.rs"]
 mod transcripts;
 

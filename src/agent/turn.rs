@@ -161,7 +161,7 @@ impl Turn {
     /// Publishes the tokens of one request and what they cost.
     pub async fn record_usage(&mut self, usage: Usage) {
         let cost = match &self.input.model.prices {
-            Some(prices) => Cost::Known(prices.cost(&usage)),
+            Some(prices) => prices.cost(&usage),
             None => Cost::Unknown,
         };
         let model = self.input.model.reference.clone();

@@ -50,26 +50,35 @@ pub enum TurnProtocol {
     Guided,
 }
 
-/// Prices in billionths of a US dollar per token (equal to dollars per billion tokens).
+/// Prices in billionths of a US dollar per token (equal to dollars per billion tokens). A part that
+/// nobody published is `None`, never a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prices {
     pub input: u64,
-    pub cache_read: u64,
-    pub cache_write_short: u64,
-    pub cache_write_long: u64,
+    pub cache_read: Option<u64>,
+    pub cache_write_short: Option<u64>,
+    pub cache_write_long: Option<u64>,
     pub output: u64,
 }
 
 impl Prices {
-    /// What a usage costs at these prices.
-    pub fn cost(&self, usage: &super::usage::Usage) -> super::usage::Money {
-        super::usage::Money(
-            usage.input_uncached * self.input
-                + usage.cache_read * self.cache_read
-                + usage.cache_write_short * self.cache_write_short
-                + usage.cache_write_long * self.cache_write_long
-                + usage.output() * self.output,
-        )
+    /// A model that costs nothing, such as one that runs on this machine.
+    pub const FREE: Self =
+        Self { input: 0, cache_read: Some(0), cache_write_short: Some(0), cache_write_long: Some(0), output: 0 };
+
+    /// What a usage costs at these prices; unknown as soon as tokens fall under an unknown price.
+    pub fn cost(&self, usage: &super::usage::Usage) -> super::usage::Cost {
+        use super::usage::{Cost, Money};
+        let part = |tokens: u64, price: Option<u64>| match (tokens, price) {
+            (0, _) => Cost::ZERO,
+            (_, Some(price)) => Cost::Known(Money(tokens.saturating_mul(price))),
+            (_, None) => Cost::Unknown,
+        };
+        part(usage.input_uncached, Some(self.input))
+            .plus(part(usage.cache_read, self.cache_read))
+            .plus(part(usage.cache_write_short, self.cache_write_short))
+            .plus(part(usage.cache_write_long, self.cache_write_long))
+            .plus(part(usage.output(), Some(self.output)))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod client;
 pub mod download;
 pub mod error;
 pub mod limit;
+pub mod ndjson;
 pub mod reach;
 pub mod request;
 pub mod retry_after;

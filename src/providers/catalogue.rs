@@ -45,6 +45,9 @@ pub struct ProviderRow {
     /// Whether a local server is looked for when nothing else is there.
     #[serde(default)]
     pub probe: bool,
+    /// The provider whose models these are too, where one vendor has two rows.
+    #[serde(default)]
+    pub models_of: Option<ProviderId>,
     #[serde(default)]
     pub quirks: Quirks,
 }
@@ -63,6 +66,7 @@ impl ProviderRow {
             key_env: Vec::new(),
             default_model: None,
             probe: false,
+            models_of: None,
             quirks: Quirks::default(),
         }
     }
@@ -103,15 +107,12 @@ pub struct ModelRow {
 impl ModelRow {
     fn prices(&self) -> Option<Prices> {
         let (input, output) = (nano(self.input?)?, nano(self.output?)?);
-        let or = |price: Option<f64>, other: u64| price.and_then(nano).unwrap_or(other);
-        // Without a price of its own, a cached token costs what any other costs: never too little.
-        let cache_write_short = or(self.cache_write, input);
+        let known = |price: Option<f64>| price.and_then(nano);
         Some(Prices {
             input,
-            cache_read: or(self.cache_read, input),
-            cache_write_short,
-            // The hour's price is twice the input's where no other is known.
-            cache_write_long: or(self.cache_write_long, cache_write_short.max(input.saturating_mul(2))),
+            cache_read: known(self.cache_read),
+            cache_write_short: known(self.cache_write),
+            cache_write_long: known(self.cache_write_long),
             output,
         })
     }
@@ -193,7 +194,9 @@ impl Catalogue {
     pub fn model(&self, reference: &ModelRef) -> ModelInfo {
         let name = reference.model.as_str();
         let mut info = ModelInfo::unknown(reference.clone());
-        let mine = || self.models.iter().filter(|row| row.provider == reference.provider);
+        let vendor = self.provider(&reference.provider).and_then(|row| row.models_of.as_ref());
+        let vendor = vendor.unwrap_or(&reference.provider);
+        let mine = || self.models.iter().filter(|row| row.provider == *vendor);
         if let Some(row) = mine().find(|row| row.name == name).or_else(|| mine().find(|row| row.covers(name))) {
             info.title.clone_from(&row.title);
             info.window = row.window;
@@ -217,6 +220,7 @@ impl Catalogue {
 mod tests {
     use super::super::wire;
     use super::*;
+    use crate::domain::{Cost, Money, Usage};
 
     #[test]
     fn every_row_is_whole_and_speaks_a_known_wire() {
@@ -239,7 +243,14 @@ mod tests {
         let catalogue = Catalogue::builtin().unwrap();
         let prices = |model: &str| catalogue.model(&ModelRef::new("anthropic", model)).prices;
         let haiku = prices("claude-haiku-4-5-20251001").unwrap();
-        assert_eq!((haiku.input, haiku.output, haiku.cache_read, haiku.cache_write_short), (1000, 5000, 100, 1250));
+        assert_eq!(
+            (haiku.input, haiku.output, haiku.cache_read, haiku.cache_write_short),
+            (1000, 5000, Some(100), Some(1250))
+        );
+        assert_eq!(haiku.cache_write_long, None);
+        let usage = Usage { cache_read: 10, output_visible: 1, ..Usage::default() };
+        assert_eq!(haiku.cost(&usage), Cost::Known(Money(6000)));
+        assert_eq!(haiku.cost(&Usage { cache_write_long: 1, ..usage }), Cost::Unknown);
         assert_eq!(prices("claude-haiku-4-5-turbo"), None);
         assert_eq!(prices("something-new"), None);
         let mini = catalogue.model(&ModelRef::new("openai", "gpt-5.4-mini"));

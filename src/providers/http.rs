@@ -21,6 +21,7 @@ use super::wire::{Decoder, Framing, Quirks, Wire, WireRequest};
 use super::{ModelInfo, Provider};
 use crate::domain::{ModelRef, ProviderId};
 use crate::net::limit::WHOLE_ANSWER;
+use crate::net::ndjson;
 use crate::net::request::collect;
 use crate::net::retry_after::retry_after;
 use crate::net::sse::{self, Frame};
@@ -104,12 +105,7 @@ impl Shared {
     }
 
     fn address(&self, path: &str) -> String {
-        let base = self.endpoint.base_url.trim_end_matches('/');
-        // Base URLs are given with and without the version that the path begins with.
-        match path.strip_prefix("/v1/") {
-            Some(rest) if base.ends_with("/v1") => format!("{base}/{rest}"),
-            _ => format!("{base}{path}"),
-        }
+        join(&self.endpoint.base_url, path)
     }
 
     fn prepare(&self, mut request: HttpRequest, headers: &[(&'static str, String)]) -> HttpRequest {
@@ -127,6 +123,7 @@ impl Shared {
 
     /// Sends until the server takes it, leaving out what it names; then reads the answer.
     async fn open(&self, request: &ChatRequest) -> Result<AnswerStream, ProviderError> {
+        self.ask_about(request.model.as_str()).await;
         for _ in 0..CHANGES {
             let encoded = self.wire.encode(request, &self.quirks());
             let response = self.send(&encoded).await?;
@@ -156,6 +153,25 @@ impl Shared {
         self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))
     }
 
+    /// Learns what the wire must know of a model before the first request, once. Failing is no
+    /// error: the request itself will tell.
+    async fn ask_about(&self, model: &str) {
+        let Some((path, body)) = self.wire.question(model) else { return };
+        if self.quirks().models.contains_key(model) {
+            return;
+        }
+        let request = HttpRequest::post_json(self.address(&path), Bytes::from(body.to_string()));
+        let answer = async {
+            let response = self.net.send(self.prepare(request, &[])).await.ok()?;
+            let fine = response.status == 200;
+            response.whole(WHOLE_ANSWER).await.ok().filter(|_| fine)
+        };
+        if let Some(answer) = answer.await {
+            let traits = self.wire.learn(&answer);
+            self.quirks.lock().unwrap_or_else(PoisonError::into_inner).models.insert(model.to_owned(), traits);
+        }
+    }
+
     async fn refusal(&self, response: HttpResponse) -> ProviderError {
         let (status, headers) = (response.status, response.headers.clone());
         let body = response.error_text().await;
@@ -182,9 +198,7 @@ impl Shared {
             }
             (None, _) => Err(ProviderError::broken("the server sent an empty answer")),
             (Some(_), Framing::Sse) => Ok(Answer::new(sse::frames(body), decoder).into_stream()),
-            (Some(_), Framing::Ndjson) => {
-                Err(ProviderError::Internal { message: "no reader for lines of JSON yet".to_owned() })
-            }
+            (Some(_), Framing::Ndjson) => Ok(Answer::new(ndjson::frames(body), decoder).into_stream()),
         }
     }
 
@@ -208,6 +222,20 @@ impl Shared {
         };
         Ok(self.wire.decode_models(&body)?.into_iter().map(describe).collect())
     }
+}
+
+/// A path of the protocol behind a base URL, which people give with and without the version that
+/// the path begins with, or with the version of a server's other protocol.
+pub(super) fn join(base: &str, path: &str) -> String {
+    let base = base.trim_end_matches('/');
+    let is_version =
+        |name: &str| name.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let (front, last) = base.rsplit_once('/').unwrap_or_default();
+    let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+    if first == "api" && matches!(last, "v1" | "api") {
+        return format!("{front}{path}");
+    }
+    if is_version(first) && is_version(last) { format!("{base}/{rest}") } else { format!("{base}{path}") }
 }
 
 /// The first byte that is neither white space nor a byte-order mark, and the body as it was.
@@ -288,5 +316,20 @@ fn from_net(error: &NetError) -> ProviderError {
             ProviderError::Broken { message }
         }
         NetError::Status { .. } | NetError::Invalid { .. } => ProviderError::BadRequest { message, field: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_may_hold_the_version() {
+        assert_eq!(join("https://a", "/v1/messages"), "https://a/v1/messages");
+        assert_eq!(join("https://a/v1/", "/v1/messages"), "https://a/v1/messages");
+        assert_eq!(join("https://a/v1", "/v1beta/models"), "https://a/v1/models");
+        assert_eq!(join("http://a:1/v1", "/api/chat"), "http://a:1/api/chat");
+        assert_eq!(join("http://a:1/api", "/api/chat"), "http://a:1/api/chat");
+        assert_eq!(join("https://a/v1", "/chat/completions"), "https://a/v1/chat/completions");
     }
 }

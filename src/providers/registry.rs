@@ -168,6 +168,10 @@ impl Registry {
             if let Some(reference) = self.default_of(row) {
                 return (self.model(&reference), Readiness::Ready);
             }
+            // No model is named for it: the first that it lists, if it answers.
+            if let Some(model) = self.first_listed(&row.id).await {
+                return (model, Readiness::Ready);
+            }
         }
         if let Some(model) = self.local_server().await {
             return (model, Readiness::Ready);
@@ -242,7 +246,7 @@ impl Registry {
 
     fn base_url(&self, row: &ProviderRow) -> Option<String> {
         match self.settings.base_urls.get(&row.id) {
-            Some(url) => Some(tidy(url, row.quirks.base_path.as_deref())),
+            Some(url) => Some(tidy(url, row.quirks.base_path.as_deref(), row.quirks.base_port)),
             None => row.base_url.clone(),
         }
     }
@@ -296,6 +300,11 @@ impl Registry {
         }
     }
 
+    async fn first_listed(&self, id: &ProviderId) -> Option<ModelInfo> {
+        let models = self.provider(id).await.ok()?.list_models().await.ok()?;
+        models.into_iter().find(|model| answers(model.reference.model.as_str()))
+    }
+
     /// A provider that was put in knows its models best.
     async fn described(&self, id: &ProviderId, reference: &ModelRef) -> ModelInfo {
         let listed = match self.given.get(id) {
@@ -315,7 +324,7 @@ impl Registry {
         let wire = wire::by_name(&row.wire)?;
         let base = self.base_url(row)?;
         let models = wire.models_request();
-        let mut request = HttpRequest::get(format!("{}{}", base.trim_end_matches('/'), models.path));
+        let mut request = HttpRequest::get(super::http::join(&base, &models.path));
         if let Some(key) = self.key(row).await.ok().flatten() {
             let (name, value) = wire.authorize(&key);
             request = request.secret_header(name, value);
@@ -384,9 +393,21 @@ fn answers(name: &str) -> bool {
 
 /// Base URLs as people write them: without a scheme, or with the address a server listens on; a
 /// local server's also without the path of its API.
-fn tidy(url: &str, base_path: Option<&str>) -> String {
+///
+/// `base_port` is for addresses without a scheme: one with a scheme means that scheme's own port.
+fn tidy(url: &str, base_path: Option<&str>, base_port: Option<u16>) -> String {
     let url = url.trim().trim_end_matches('/');
-    let mut url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let bare = !url.contains("://");
+    let mut url = if bare { format!("http://{url}") } else { url.to_owned() };
+    if bare
+        && let Some(port) = base_port
+        && let Ok(mut parsed) = url::Url::parse(&url)
+        && !url.ends_with(":80")
+        && parsed.port().is_none()
+        && parsed.set_port(Some(port)).is_ok()
+    {
+        parsed.to_string().trim_end_matches('/').clone_into(&mut url);
+    }
     if let Some(path) = base_path
         && let Ok(mut parsed) = url::Url::parse(&url)
     {
@@ -396,7 +417,7 @@ fn tidy(url: &str, base_path: Option<&str>) -> String {
         if parsed.path() == "/" {
             parsed.set_path(path);
         }
-        url = parsed.to_string();
+        parsed.to_string().trim_end_matches('/').clone_into(&mut url);
     }
     url
 }
@@ -420,9 +441,12 @@ mod tests {
     #[test]
     fn base_urls_are_tidied() {
         let path = Some("/v1");
-        assert_eq!(tidy("0.0.0.0:11434", path), "http://127.0.0.1:11434/v1");
-        assert_eq!(tidy("http://box:11434/", path), "http://box:11434/v1");
-        assert_eq!(tidy("http://box/api/v1", path), "http://box/api/v1");
-        assert_eq!(tidy("https://api.example.org/", None), "https://api.example.org");
+        assert_eq!(tidy("0.0.0.0:11434", path, None), "http://127.0.0.1:11434/v1");
+        assert_eq!(tidy("http://box:11434/", path, None), "http://box:11434/v1");
+        assert_eq!(tidy("http://box/api/v1", path, None), "http://box/api/v1");
+        assert_eq!(tidy("https://api.example.org/", None, None), "https://api.example.org");
+        assert_eq!(tidy("0.0.0.0", Some("/"), Some(11434)), "http://127.0.0.1:11434");
+        assert_eq!(tidy("box:80", Some("/"), Some(11434)), "http://box");
+        assert_eq!(tidy("https://box", Some("/"), Some(11434)), "https://box");
     }
 }

@@ -63,8 +63,7 @@ fn settings(key_for: &'static [&'static str], local: &[(&str, String)]) -> Provi
 }
 
 fn registry(settings: ProviderSettings) -> Registry {
-    let embedded =
-        Arc::new(Scripted::new(ModelInfo::unknown(ModelRef::new("embedded", "tiny")), vec![], Pace::Instant));
+    let embedded = Arc::new(Scripted::new(Weights.model("tiny").unwrap(), vec![], Pace::Instant));
     let net = Client::new(&NetSettings::default()).unwrap();
     Registry::new(Catalogue::builtin().unwrap(), settings, net).with_embedded(embedded, Arc::new(Weights))
 }

@@ -73,7 +73,7 @@ impl Entry {
             title: self.title.clone(),
             window: Some(self.window),
             max_output: Some(self.window / 2),
-            prices: Some(Prices { input: 0, cache_read: 0, cache_write_short: 0, cache_write_long: 0, output: 0 }),
+            prices: Some(Prices::FREE),
             protocol: self.protocol,
             note: Some(self.note.clone()),
         }

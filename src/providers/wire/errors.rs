@@ -138,6 +138,8 @@ const TOO_LONG_WORDS: &[&str] = &[
     "reduce the length of the messages",
     "input is too long",
     "too many tokens in the prompt",
+    "exceeds the maximum number of tokens",
+    "input length exceeds",
 ];
 const REFUSED: &[&str] =
     &["refusal", "content_filter", "content_policy_violation", "invalid_prompt", "bio_policy", "cyber_policy"];

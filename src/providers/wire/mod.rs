@@ -7,9 +7,13 @@ pub mod anthropic;
 mod calls;
 mod errors;
 mod flexible;
+pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
+mod think;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -24,10 +28,16 @@ use crate::net::Headers;
 use crate::net::sse::Frame;
 
 /// Every protocol there is.
-pub static WIRES: &[&dyn Wire] = &[&anthropic::Messages, &openai_chat::Chat];
+pub static WIRES: &[&dyn Wire] =
+    &[&anthropic::Messages, &openai_chat::Chat, &openai_responses::Responses, &gemini::Generate, &ollama::OllamaChat];
 
 /// The protocol of a name, as the catalogue spells it.
 pub fn by_name(name: &str) -> Option<&'static dyn Wire> {
+    // The longer names are what people write in their settings.
+    let name = match name {
+        "openai-responses" | "openai_responses" => "responses",
+        name => name,
+    };
     WIRES.iter().copied().find(|wire| wire.name() == name)
 }
 
@@ -101,9 +111,27 @@ pub struct Quirks {
     pub cache_key: Send,
     /// The path of the local server's API, added to a base URL that has none.
     pub base_path: Option<String>,
+    /// The port of a base URL that has neither scheme nor port.
+    pub base_port: Option<u16>,
+    /// The window that a local server is asked to set up, in tokens.
+    pub num_ctx: Option<u64>,
+    /// What was learned of models before their first request.
+    #[serde(skip)]
+    pub models: BTreeMap<String, ModelTraits>,
     /// Whether the other name of the answer limit was tried already.
     #[serde(skip)]
     pub limit_swapped: bool,
+}
+
+/// What must be known of a model to ask it well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelTraits {
+    /// The largest window, in tokens.
+    pub window: Option<u64>,
+    /// The window that the model's own settings ask for, in tokens.
+    pub num_ctx: Option<u64>,
+    /// Whether it reasons when asked to.
+    pub thinks: Send,
 }
 
 /// A provider's protocol.
@@ -119,6 +147,18 @@ pub trait Wire: std::marker::Send + Sync {
 
     /// A reader for one answer.
     fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// The path and body that ask what must be known of a model before its first request.
+    fn question(&self, model: &str) -> Option<(String, Value)> {
+        let _ = model;
+        None
+    }
+
+    /// Reads the answer to [`Wire::question`].
+    fn learn(&self, body: &[u8]) -> ModelTraits {
+        let _ = body;
+        ModelTraits::default()
+    }
 
     /// The request for the list of models.
     fn models_request(&self) -> ModelsRequest;

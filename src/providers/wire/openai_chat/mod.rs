@@ -2,7 +2,6 @@
 
 mod decode;
 mod encode;
-mod think;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
