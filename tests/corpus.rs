@@ -91,9 +91,8 @@ fn expected_reason(expected: &Value) -> StopReason {
     let calls = !expected["tool_calls"].as_array().is_none_or(Vec::is_empty);
     match expected["finish_reason"].as_str() {
         Some("tool_calls" | "tool_use") => StopReason::ToolUse,
-        Some("length" | "max_tokens") => StopReason::Length,
+        Some("length" | "max_tokens" | "MAX_TOKENS") => StopReason::Length,
         Some("stop_sequence") => StopReason::StopSequence,
-        Some("MAX_TOKENS") => StopReason::Length,
         Some("content_filter" | "refusal") => StopReason::Refused,
         _ if calls => StopReason::ToolUse,
         _ => StopReason::Finished,

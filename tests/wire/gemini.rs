@@ -12,7 +12,7 @@ fn gemini(chunks: &[Value]) -> Heard {
     heard("gemini", &chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<String>())
 }
 
-fn parts(parts: Value) -> Value {
+fn parts(parts: &Value) -> Value {
     json!({"candidates": [{"content": {"role": "model", "parts": parts}}], "responseId": "r"})
 }
 
@@ -25,10 +25,10 @@ fn end(reason: &str) -> Value {
 #[test]
 fn text_goes_on_after_a_first_reason_and_usage_is_disjoint() {
     let chunks = [
-        parts(json!([{"text": "hm", "thought": true}])),
-        parts(json!([{"text": "漢字 🦀\u{2028}"}, {"executableCode": {"code": "1"}}])),
+        parts(&json!([{"text": "hm", "thought": true}])),
+        parts(&json!([{"text": "漢字 🦀\u{2028}"}, {"executableCode": {"code": "1"}}])),
         end("STOP"),
-        parts(json!([{"text": "!"}])),
+        parts(&json!([{"text": "!"}])),
         end("STOP"),
     ];
     let heard = gemini(&chunks);
@@ -38,7 +38,7 @@ fn text_goes_on_after_a_first_reason_and_usage_is_disjoint() {
 
 #[test]
 fn ends_and_errors_are_told_apart() {
-    let text = || parts(json!([{"text": "x"}]));
+    let text = || parts(&json!([{"text": "x"}]));
     assert_eq!(gemini(&[text(), end("MAX_TOKENS")]).reason, Some(StopReason::Length));
     assert_eq!(gemini(&[text(), end("SAFETY")]).reason, Some(StopReason::Refused));
     let broken = [gemini(&[end("MALFORMED_FUNCTION_CALL")]), gemini(&[end("STOP")]), gemini(&[text()])];

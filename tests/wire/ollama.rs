@@ -11,7 +11,7 @@ fn ollama(lines: &[Value]) -> Heard {
     heard("ollama", &lines.iter().map(|line| format!("{line}\r\n")).collect::<String>())
 }
 
-fn said(message: Value) -> Value {
+fn said(message: &Value) -> Value {
     json!({"model": "m", "created_at": "2026-01-02T03:04:05Z", "message": message, "done": false})
 }
 
@@ -23,9 +23,9 @@ fn done(reason: &str) -> Value {
 fn reasoning_then_calls_then_the_end() {
     let call = |arguments: Value| json!({"function": {"name": "add", "arguments": arguments}});
     let lines = [
-        said(json!({"content": "", "thinking": "hm"})),
-        said(json!({"content": "漢字 🦀\u{2028}"})),
-        said(json!({"content": "", "tool_calls": [call(json!({"x": 1})), call(Value::Null)]})),
+        said(&json!({"content": "", "thinking": "hm"})),
+        said(&json!({"content": "漢字 🦀\u{2028}"})),
+        said(&json!({"content": "", "tool_calls": [call(json!({"x": 1})), call(Value::Null)]})),
         done("stop"),
     ];
     let heard = ollama(&lines);
@@ -38,12 +38,12 @@ fn reasoning_then_calls_then_the_end() {
 
 #[test]
 fn errors_inside_a_good_answer_and_early_ends() {
-    let heard = ollama(&[said(json!({"content": "x"})), json!({"error": "model runner has unexpectedly stopped"})]);
+    let heard = ollama(&[said(&json!({"content": "x"})), json!({"error": "model runner has unexpectedly stopped"})]);
     assert_eq!(heard.text, "x");
     assert!(heard.error.unwrap().to_string().contains("unexpectedly"));
-    let heard = ollama(&[said(json!({"content": "x"}))]);
+    let heard = ollama(&[said(&json!({"content": "x"}))]);
     assert!(matches!(heard.error, Some(ProviderError::Broken { .. })));
-    assert_eq!(ollama(&[said(json!({"content": "x"})), done("length")]).reason, Some(StopReason::Length));
+    assert_eq!(ollama(&[said(&json!({"content": "x"})), done("length")]).reason, Some(StopReason::Length));
     let long = json!({"error": "the input length exceeds the context length"});
     assert!(matches!(ollama(&[long]).error, Some(ProviderError::TooLong { .. })));
 }
