@@ -88,7 +88,7 @@ fn signatures_return_on_the_very_part_that_they_came_with() {
     ]);
     let mut request = request("go");
     request.tools.push(ToolSpec { name: "add".into(), description: "adds".into(), schema: json!({"type": "object"}) });
-    let answer = turn(&[parts(came.clone()), end("STOP")]);
+    let answer = turn(&[parts(&came), end("STOP")]);
     let ids: Vec<_> = answer
         .parts
         .iter()
