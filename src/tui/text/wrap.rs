@@ -10,6 +10,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns a tab is expanded to.
 pub const TAB: &str = "    ";
+/// Columns of the widest cluster that terminals draw: a joined emoji that they draw apart.
+const WIDEST_CLUSTER: usize = 4;
 
 /// How many columns `text` takes.
 pub fn width(text: &str) -> usize {
@@ -150,7 +152,9 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(like: &'a Line<'static>, limit: usize, prefix: &'a [Span<'static>]) -> Self {
-        let prefix_columns = prefix.iter().map(|span| width(&span.content)).sum();
+        let prefix_columns: usize = prefix.iter().map(|span| width(&span.content)).sum();
+        // A prefix that leaves no room for the widest cluster would push it over the edge.
+        let fits = prefix_columns + WIDEST_CLUSTER <= limit;
         Self {
             done: Vec::new(),
             row: Vec::new(),
@@ -159,8 +163,8 @@ impl<'a> Rows<'a> {
             spaces: Vec::new(),
             spaces_columns: 0,
             limit,
-            prefix: if prefix_columns < limit { prefix } else { &[] },
-            prefix_columns: if prefix_columns < limit { prefix_columns } else { 0 },
+            prefix: if fits { prefix } else { &[] },
+            prefix_columns: if fits { prefix_columns } else { 0 },
             like,
         }
     }
