@@ -9,7 +9,7 @@ use kiln::domain::{
     Event, FactBody, FaultClass, Glimpse, ItemKind, Op, Phase, Reply, SessionState, StepState, TurnOutcome,
     TurnProtocol,
 };
-use kiln::providers::{ProviderError, StopReason, StreamEvent};
+use kiln::providers::{OpaqueReasoning, Part, ProviderError, StopReason, StreamEvent};
 use world::{Play, World, call, error, text, usage};
 
 const FENCED: &str = "Right away.\n\n```plan\n1. Write index.html\n2. Write style.css\n```\n\n```html index.html\n<p>hi</p>\n```\n```css style.css\np {}\n```\nOpen it.";
@@ -73,6 +73,32 @@ async fn a_prompt_becomes_a_plan_and_files_through_tools() {
         requests[2].messages[..requests[1].messages.len()],
         "history is only appended to"
     );
+}
+
+#[tokio::test]
+async fn sealed_reasoning_goes_back_whole_and_in_order_now_and_later() {
+    let sealed = |n: u64| OpaqueReasoning { wire: "messages".to_owned(), blob: serde_json::json!({ "n": n }) };
+    let mut thinking = call(&[("list_files", "{}")]);
+    thinking.begin_with(vec![
+        StreamEvent::Reasoning { text: "hm".to_owned() },
+        StreamEvent::ReasoningOpaque { opaque: sealed(1) },
+        StreamEvent::ReasoningOpaque { opaque: sealed(2) },
+    ]);
+    let mut world = World::new(TurnProtocol::Tools, vec![thinking, text("one"), text("two")]).await;
+    world.start("go").await;
+    world.until_ended().await;
+    world.ask(Op::Send { session: world.session(), text: "on".to_owned() }).await.unwrap();
+    world.until_ended().await;
+    for request in &world.requests()[1..] {
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        let pieces: Vec<OpaqueReasoning> = parts
+            .filter_map(|part| match part {
+                Part::Reasoning { opaque, .. } => opaque.clone(),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(pieces, [sealed(1), sealed(2)]);
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,8 @@ struct LiveFile {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub reasoning: String,
-    pub opaque: Option<OpaqueReasoning>,
+    /// Sealed pieces, in the order in which they came.
+    pub opaque: Vec<OpaqueReasoning>,
     pub calls: Vec<Call>,
     pub usage: Option<Usage>,
     pub stop: Option<StopReason>,
@@ -187,10 +188,11 @@ async fn give_up(turn: &mut Turn, answer: &Answer, sink: &mut impl TextSink) {
 }
 
 async fn publish_reasoning(turn: &mut Turn, answer: &Answer) {
-    if answer.reasoning.is_empty() && answer.opaque.is_none() {
+    if answer.reasoning.is_empty() && answer.opaque.is_empty() {
         return;
     }
-    let opaque = answer.opaque.as_ref().and_then(|opaque| serde_json::to_value(opaque).ok());
+    let sealed = Some(&answer.opaque).filter(|opaque| !opaque.is_empty());
+    let opaque = sealed.and_then(|opaque| serde_json::to_value(opaque).ok());
     let (number, text) = (turn.input.turn, answer.reasoning.clone());
     turn.out.fact(FactBody::Reasoned { turn: number, text, opaque }).await;
 }
@@ -211,7 +213,7 @@ impl Answer {
                 self.reasoning.push_str(&text);
                 out.glimpse(Glimpse::Reasoning { text });
             }
-            StreamEvent::ReasoningOpaque { opaque } => self.opaque = Some(opaque),
+            StreamEvent::ReasoningOpaque { opaque } => self.opaque.push(opaque),
             StreamEvent::ToolStarted { index, id, name } => {
                 self.shown = true;
                 if self.calls.len() <= index {

@@ -72,9 +72,7 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
             return finish(turn, answer.stop, &sink.all).await;
         }
         let mut parts = Vec::new();
-        if !answer.reasoning.is_empty() || answer.opaque.is_some() {
-            parts.push(Part::Reasoning { text: answer.reasoning.clone(), opaque: answer.opaque.clone() });
-        }
+        request::push_reasoning(&mut parts, &answer.reasoning, answer.opaque.clone());
         if !sink.all.trim().is_empty() {
             parts.push(Part::Text { text: sink.all });
         }

@@ -66,6 +66,16 @@ pub fn prompt(text: &str, files: &[ProjectPath], contents: &[(ProjectPath, Strin
     Message::text(Role::User, full)
 }
 
+/// Adds an answer's reasoning: the words with the first sealed piece, then every other piece.
+pub fn push_reasoning(parts: &mut Vec<Part>, text: &str, sealed: Vec<OpaqueReasoning>) {
+    let mut sealed = sealed.into_iter();
+    let first = sealed.next();
+    if !text.is_empty() || first.is_some() {
+        parts.push(Part::Reasoning { text: text.to_owned(), opaque: first });
+    }
+    parts.extend(sealed.map(|piece| Part::Reasoning { text: String::new(), opaque: Some(piece) }));
+}
+
 /// Builds messages out of items.
 #[derive(Default)]
 struct Conversation {
@@ -88,9 +98,8 @@ impl Conversation {
                 self.messages.push(Message::text(Role::User, text.clone()));
             }
             ItemKind::Reasoning { text, opaque, .. } => {
-                let opaque: Option<OpaqueReasoning> =
-                    opaque.clone().and_then(|value| serde_json::from_value(value).ok());
-                self.assistant.push(Part::Reasoning { text: text.clone(), opaque });
+                let sealed = opaque.clone().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+                push_reasoning(&mut self.assistant, text, sealed);
             }
             ItemKind::Answer { text, .. } if !text.trim().is_empty() => {
                 self.assistant.push(Part::Text { text: text.clone() });

@@ -51,6 +51,10 @@ impl Play {
         Self::events(events)
     }
 
+    pub fn begin_with(&mut self, events: Vec<StreamEvent>) {
+        self.events.splice(0..0, events);
+    }
+
     pub fn hanging(mut self) -> Self {
         self.events.pop();
         self.then = Then::Hang;
