@@ -255,6 +255,7 @@ async fn two_kilns_never_write_one_session() {
     let second = world.beside(vec![]).await;
     let fault = second.ask(Op::OpenSession { session: world.session() }).await.unwrap_err();
     assert!(fault.hint.is_some(), "{fault}");
+    second.ask(Op::Snapshot { session: world.session() }).await.expect("it may be looked at");
     let reply = second.ask(Op::ListSessions).await.unwrap();
     assert!(matches!(reply, Reply::Sessions { sessions } if sessions.len() == 1));
 }

@@ -93,11 +93,12 @@ pub async fn show(engine: &Engine, session: &str, json: bool, console: &mut Cons
 }
 
 /// Opens a session and looks at it. Opening may add facts, such as the end of a turn that was
-/// killed, so what is looked at is a second snapshot behind them.
+/// killed, so what is looked at is a second snapshot behind them. A session that another Kiln has
+/// open is shown as it stands.
 async fn view(engine: &Engine, session: SessionId) -> Result<SessionView, Failure> {
-    engine.ask(Op::OpenSession { session }).await?;
+    let opened = engine.ask(Op::OpenSession { session }).await;
     let mut events = engine.subscribe();
-    engine.ask(Op::Snapshot { session }).await?;
+    engine.ask(Op::Snapshot { session }).await.map_err(|fault| opened.err().unwrap_or(fault))?;
     let mut newest: Option<SessionView> = None;
     loop {
         // A snapshot precedes the reply to its question, so one is here already, unless too much came.

@@ -60,18 +60,8 @@ impl Actor {
     }
 
     async fn load(&mut self, session: SessionId) -> Result<(), Fault> {
-        let loaded = self.parts.storage.facts(session).await.map_err(|error| error.to_fault())?;
-        if loaded.facts.is_empty() {
-            return Err(Fault::new(FaultClass::Invalid, format!("there is no session {}", session.short()))
-                .hint("list the sessions with `kiln sessions list`"));
-        }
         let lock = self.parts.storage.lock(session).await.map_err(|error| error.to_fault())?;
-        let mut view = SessionView::empty();
-        for fact in &loaded.facts {
-            if !view.apply(fact) {
-                break;
-            }
-        }
+        let (view, broken) = self.stored(session).await?;
         let (running, turn) = (view.state.is_running(), view.state.turn);
         self.hold(session, view, lock);
         // Facts follow a snapshot: a client that opens the session has nothing to add them to before.
@@ -79,15 +69,37 @@ impl Actor {
         if running {
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }
-        if loaded.broken > 0 {
-            let text = format!("{} records of this session could not be read and were left out", loaded.broken);
+        if broken > 0 {
+            let text = format!("{broken} records of this session could not be read and were left out");
             self.fact(session, FactBody::Noticed { text }).await;
         }
         Ok(())
     }
 
+    /// A stored session as it stands on disk, and how many of its records could not be read.
+    async fn stored(&self, session: SessionId) -> Result<(SessionView, usize), Fault> {
+        let loaded = self.parts.storage.facts(session).await.map_err(|error| error.to_fault())?;
+        if loaded.facts.is_empty() {
+            return Err(Fault::new(FaultClass::Invalid, format!("there is no session {}", session.short()))
+                .hint("list the sessions with `kiln sessions list`"));
+        }
+        let mut view = SessionView::empty();
+        for fact in &loaded.facts {
+            if !view.apply(fact) {
+                break;
+            }
+        }
+        Ok((view, loaded.broken))
+    }
+
+    /// Tells a session's whole state. One that is not open here is read as it stands, also while
+    /// another Kiln works in it.
     pub(super) async fn snapshot(&mut self, session: SessionId) -> Result<Reply, Fault> {
-        let view = Box::new(self.live(session)?.view.clone());
+        let view = match self.sessions.get(&session) {
+            Some(live) => live.view.clone(),
+            None => self.stored(session).await?.0,
+        };
+        let view = Box::new(view);
         self.line.send(Publish::Event(Event::Snapshot { session, view })).await.ok();
         Ok(Reply::Done)
     }
