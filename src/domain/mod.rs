@@ -13,6 +13,7 @@ pub mod id;
 pub mod model;
 pub mod op;
 pub mod path;
+pub mod permission;
 pub mod plan;
 pub mod project;
 pub mod session;
@@ -26,6 +27,7 @@ pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, Session
 pub use model::{ModelInfo, ModelRef, ToolCalling, TurnProtocol};
 pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
+pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Scope, Touch};
 pub use plan::{PlannedStep, Step, StepState};
 pub use project::Project;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
