@@ -3,6 +3,8 @@
 
 #[path = "seam/world.rs"]
 mod world;
+#[path = "seam/asking.rs"]
+mod asking;
 
 use kiln::domain::op::NewProject;
 use kiln::domain::{

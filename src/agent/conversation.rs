@@ -1,21 +1,23 @@
 //! A turn with a model that keeps a protocol by itself: tools, or fenced blocks in its text.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::answer::{Answer, Call, TextSink, ask};
 use super::fenced_text::{FencedText, publish_text};
+use super::person::Word;
 use super::request;
+use super::runner;
 use super::turn::{Stop, Turn, blocking, internal};
 use crate::domain::{
     CallId, Display, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol,
 };
 use crate::providers::{ChatRequest, Message, Part, Role, Shape, StopReason};
-use crate::tools::{self, Effect, ToolAnswer, ToolContext};
+use crate::tools::{Effect, ToolAnswer};
 
 /// Times a fenced answer with refused paths is asked for again.
 const REPAIRS: u32 = 2;
+/// Times a model that stops is reminded of steps that it left open.
+const REMINDERS: u32 = 1;
 
 /// Runs the turn until the model has nothing more to do.
 pub async fn run(turn: &mut Turn, protocol: TurnProtocol) -> Result<(), Stop> {
@@ -53,7 +55,7 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
         model: turn.input.model.reference.model.clone(),
         system: request::system(protocol).to_owned(),
         messages: messages.to_vec(),
-        tools: if protocol == TurnProtocol::Tools { request::tool_specs() } else { Vec::new() },
+        tools: if protocol == TurnProtocol::Tools { request::tool_specs(&turn.toolbox) } else { Vec::new() },
         max_output: turn.input.limits.output_tokens.or_else(|| {
             let limit = turn.input.model.max_output?;
             u32::try_from(limit).ok()
@@ -65,10 +67,27 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
 }
 
 async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
+    let mut reminders = 0;
     for _ in 0..turn.input.limits.requests {
+        hear(turn, &mut messages).await;
         let mut sink = PlainText::default();
         let answer = ask(turn, &chat_request(turn, TurnProtocol::Tools, &messages), &mut sink).await?;
         if answer.calls.is_empty() {
+            let stopped = answer.stop == Some(StopReason::Finished);
+            if stopped && !turn.person.words.is_empty() {
+                // The person has said more meanwhile.
+                messages.push(Message::text(Role::Assistant, sink.all));
+                continue;
+            }
+            if stopped
+                && reminders < REMINDERS
+                && let Some(reminder) = open_steps(turn)
+            {
+                reminders += 1;
+                messages.push(Message::text(Role::Assistant, sink.all));
+                messages.push(Message::text(Role::User, reminder));
+                continue;
+            }
             return finish(turn, answer.stop, &sink.all).await;
         }
         let mut parts = Vec::new();
@@ -81,6 +100,37 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
         messages.push(Message { role: Role::User, parts: results });
     }
     Err(limit_reached(turn))
+}
+
+/// Takes what the person said since the last request.
+async fn hear(turn: &mut Turn, messages: &mut Vec<Message>) {
+    while let Ok(word) = turn.person.words.try_recv() {
+        let text = match word {
+            Word::Steer(text) => {
+                turn.out.fact(FactBody::Steered { turn: turn.input.turn, text: text.clone() }).await;
+                text
+            }
+            Word::Step(step, mark) => {
+                let Some(text) = turn.mark_step(step, mark).await else { continue };
+                turn.out.fact(FactBody::Steered { turn: turn.input.turn, text: text.clone() }).await;
+                text
+            }
+        };
+        messages.push(Message::text(Role::User, text));
+    }
+}
+
+/// What the model is told when it stops before it came to steps of its plan. The step that runs is
+/// taken as done: models forget to say so.
+fn open_steps(turn: &Turn) -> Option<String> {
+    let pending = turn.plan.iter().filter(|step| step.state == StepState::Pending);
+    let open: Vec<String> = pending.map(|step| format!("{}. {}", step.id, step.title)).collect();
+    (!open.is_empty()).then(|| {
+        format!(
+            "These steps of the plan are still open:\n{}\nDo them, or end each with `finish_step` and say why it failed.",
+            open.join("\n")
+        )
+    })
 }
 
 fn limit_reached(turn: &Turn) -> Stop {
@@ -135,17 +185,12 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        turn.out.phase(Phase::Running { tool: call.name.clone() });
-        let tool_answer = match (tools::find(&call.name), parse_arguments(call)) {
-            (Some(tool), Ok(arguments)) => run_tool(turn, tool, arguments).await?,
-            (None, _) => {
-                let names: Vec<&str> = tools::TOOLS.iter().map(|tool| tool.name()).collect();
-                ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", ")))
-            }
-            (_, Err(_)) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
+        let tool_answer = match parse_arguments(call) {
+            Ok(arguments) => runner::run(turn, call, arguments).await?,
+            Err(_) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",
             ),
-            (_, Err(error)) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
+            Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         results.push(publish_answer(turn, call, tool_answer).await);
     }
@@ -160,14 +205,8 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
     }
 }
 
-async fn run_tool(turn: &Turn, tool: &'static dyn tools::Tool, arguments: Value) -> Result<ToolAnswer, Stop> {
-    let root = Arc::clone(&turn.input.root);
-    let plan = turn.plan.clone();
-    blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan })).await.map_err(internal)
-}
-
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
-    let text = answer.for_model();
+    let text = runner::words(&answer);
     let told = !answer.failed && !answer.effects.is_empty();
     for effect in answer.effects {
         match effect {

@@ -10,14 +10,17 @@ mod fenced_text;
 mod guidance;
 mod guided;
 mod live_arguments;
+mod person;
 mod report;
 mod request;
 mod retry;
+mod runner;
 mod turn;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use person::{Asking, Person, PersonLine, Rights, Word, line};
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
 
@@ -25,9 +28,15 @@ use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
 use turn::{Stop, Turn};
 
 /// Runs a turn to its end and reports it.
-pub async fn run(session: SessionId, input: TurnInput, reports: mpsc::Sender<Report>, cancel: CancellationToken) {
+pub async fn run(
+    session: SessionId,
+    input: TurnInput,
+    person: Person,
+    reports: mpsc::Sender<Report>,
+    cancel: CancellationToken,
+) {
     let (number, protocol) = (input.turn, input.model.protocol);
-    let mut turn = Turn { input, out: Reporter::new(session, reports), cancel, plan: Vec::new() };
+    let mut turn = Turn::new(input, person, Reporter::new(session, reports), cancel);
     let result = match protocol {
         TurnProtocol::Guided => guided::run(&mut turn).await,
         TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,

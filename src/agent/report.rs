@@ -5,6 +5,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::person::Asking;
 use crate::domain::{Blob, FactBody, Glimpse, Phase, SessionId, TurnId, TurnOutcome};
 
 /// A message from a turn to the engine.
@@ -14,6 +15,8 @@ pub enum Report {
     Facts { session: SessionId, bodies: Vec<FactBody>, blobs: Vec<Blob>, stored: oneshot::Sender<()> },
     /// Passing sights.
     Glimpses { session: SessionId, glimpses: Vec<Glimpse> },
+    /// Something that the turn wants from the person, who answers on the line in it.
+    Asking { session: SessionId, asking: Asking },
     /// The turn is over; its last message.
     Ended { session: SessionId, turn: TurnId, outcome: TurnOutcome },
 }
@@ -78,6 +81,12 @@ impl Reporter {
     /// Publishes one fact and waits until it is stored.
     pub async fn fact(&mut self, body: FactBody) {
         self.facts(vec![body], Vec::new()).await;
+    }
+
+    /// Hands a wish to the engine, which shows it to the person.
+    pub async fn ask(&mut self, asking: Asking) {
+        self.flush().await;
+        self.sender.send(Report::Asking { session: self.session, asking }).await.ok();
     }
 
     /// The last message.

@@ -3,9 +3,9 @@
 //! The instructions never change within a session and history is only appended to, so a provider's
 //! prompt cache holds; what changes (the project's files) goes last, with the newest message.
 
-use crate::domain::{Item, ItemKind, ProjectPath, Seq, SessionState, TurnProtocol};
+use crate::domain::{CheckResult, CheckRun, Item, ItemKind, ProjectPath, Seq, SessionState, TurnProtocol};
 use crate::providers::{Message, OpaqueReasoning, Part, Role, ToolSpec};
-use crate::tools;
+use crate::tools::{self, Toolbox};
 
 /// Paths of the project that a message names at most.
 const LISTED_FILES: usize = 200;
@@ -24,8 +24,8 @@ pub fn system(protocol: TurnProtocol) -> &'static str {
 }
 
 /// The tools that a model with tool calling is offered.
-pub fn tool_specs() -> Vec<ToolSpec> {
-    tools::TOOLS
+pub fn tool_specs(toolbox: &Toolbox) -> Vec<ToolSpec> {
+    toolbox
         .iter()
         .map(|tool| ToolSpec { name: tool.name().to_owned(), description: tool.description(), schema: tool.schema() })
         .collect()
@@ -74,6 +74,12 @@ pub fn push_reasoning(parts: &mut Vec<Part>, text: &str, sealed: Vec<OpaqueReaso
         parts.push(Part::Reasoning { text: text.to_owned(), opaque: first });
     }
     parts.extend(sealed.map(|piece| Part::Reasoning { text: String::new(), opaque: Some(piece) }));
+}
+
+/// What the model is told of a check that found something.
+pub fn findings(run: &CheckRun) -> Option<String> {
+    (run.result == CheckResult::Failed)
+        .then(|| format!("The check `{}` failed (attempt {}):\n{}", run.command, run.iteration, run.findings))
 }
 
 /// Builds messages out of items.
@@ -129,7 +135,22 @@ impl Conversation {
                 let note = format!("(I took your last changes back: {paths} are as they were before.)");
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Answer { .. }
+            ItemKind::Steered { text, .. } => {
+                self.close();
+                self.messages.push(Message::text(Role::User, text.clone()));
+            }
+            // A check that belongs to a step is told in the answer of the call that ended the step.
+            ItemKind::Check { run } if run.step.is_none() => {
+                if let Some(text) = findings(run) {
+                    self.close();
+                    self.messages.push(Message::text(Role::User, text));
+                }
+            }
+            ItemKind::Check { .. }
+            | ItemKind::Decided { .. }
+            | ItemKind::Asked { .. }
+            | ItemKind::PlanDecided { .. }
+            | ItemKind::Answer { .. }
             | ItemKind::Call { .. }
             | ItemKind::Change { .. }
             | ItemKind::Notice { .. }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::person::Person;
 use super::report::Reporter;
+use crate::domain::op::StepMark;
 use crate::domain::{
     Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
     StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
-use crate::tools::Written;
+use crate::tools::{Toolbox, Written};
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
@@ -39,6 +41,7 @@ pub struct TurnInput {
     pub provider: Arc<dyn Provider>,
     pub root: Arc<Root>,
     pub limits: Limits,
+    pub toolbox: Toolbox,
 }
 
 /// Why a turn ends before the model is done.
@@ -56,31 +59,67 @@ pub struct Turn {
     pub out: Reporter,
     pub cancel: CancellationToken,
     pub plan: Vec<Step>,
+    pub person: Person,
+    pub toolbox: Toolbox,
+    /// Whether the person approved a plan in this turn.
+    pub plan_approved: bool,
 }
 
 impl Turn {
+    /// A turn that has not begun.
+    pub fn new(input: TurnInput, person: Person, out: Reporter, cancel: CancellationToken) -> Self {
+        let toolbox = input.toolbox.clone();
+        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false }
+    }
+
     /// The running step, if the plan has one.
     pub fn running_step(&self) -> Option<StepId> {
         self.plan.iter().find(|step| step.state == StepState::Running).map(|step| step.id)
     }
 
+    /// What the person did with a step, put in words for the model; `None` when it changes nothing.
+    pub async fn mark_step(&mut self, id: StepId, mark: StepMark) -> Option<String> {
+        let (state, title) =
+            self.plan.iter().find(|step| step.id == id).map(|step| (step.state, step.title.clone()))?;
+        match mark {
+            StepMark::Skip if !state.is_over() => {
+                self.change_step(id, StepState::Skipped).await;
+                Some(format!("Leave step {id} out: {title}"))
+            }
+            StepMark::Retry if state.is_over() => {
+                self.change_step(id, StepState::Pending).await;
+                self.begin_next_step().await;
+                Some(format!("Do step {id} again: {title}"))
+            }
+            StepMark::Skip | StepMark::Retry => None,
+        }
+    }
+
     /// States the plan and begins its first open step.
-    pub async fn set_plan(&mut self, steps: Vec<PlannedStep>) {
+    ///
+    /// Steps that are open and that the new plan leaves out stay in sight at its end, as skipped.
+    pub async fn set_plan(&mut self, mut steps: Vec<PlannedStep>) {
         let old = std::mem::take(&mut self.plan);
+        let dropped =
+            old.iter().filter(|step| !step.state.is_over() && !steps.iter().any(|new| new.title == step.title));
+        let dropped: Vec<String> = dropped.map(|step| step.title.clone()).collect();
+        let first_dropped = steps.len();
+        for title in dropped {
+            let last = steps.iter().map(|step| step.id).max().unwrap_or_default();
+            steps.push(PlannedStep { id: last.next(), title });
+        }
         self.plan = steps
             .iter()
             .map(|planned| {
                 let state = old.iter().find(|s| s.id == planned.id && s.title == planned.title).map(|s| s.state);
-                Step {
-                    id: planned.id,
-                    title: planned.title.clone(),
-                    state: state.unwrap_or(StepState::Pending),
-                    started: None,
-                    ended: None,
-                }
+                Step { state: state.unwrap_or(StepState::Pending), ..Step::pending(planned) }
             })
             .collect();
+        let skipped: Vec<StepId> = self.plan.iter().skip(first_dropped).map(|step| step.id).collect();
         self.out.fact(FactBody::PlanSet { turn: self.input.turn, steps }).await;
+        for step in skipped {
+            self.change_step(step, StepState::Skipped).await;
+        }
         self.begin_next_step().await;
     }
 

@@ -18,7 +18,7 @@ use crate::agent::Limits;
 use crate::config::{self, Environment, FlagValue, Lasting, Origin, Paths, Settings, Shown};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
-use crate::engine::{self, Engine, Parts};
+use crate::engine::{self, Defaults, Engine, Parts};
 use crate::keychain::Keys;
 use crate::net::{Client, NetSettings, Reach};
 use crate::providers;
@@ -262,6 +262,8 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
         },
+        defaults: Defaults { mode: inputs.settings.agent.mode, planning: inputs.settings.agent.plan },
+        grants: inputs.paths.grants(),
         troubles,
     })
 }

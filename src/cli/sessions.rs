@@ -5,7 +5,8 @@ use super::console::Console;
 use super::exec::{ended, unexpected};
 use super::exit::{Exit, Failure};
 use crate::domain::{
-    Content, Event, ItemKind, Op, Project, Reply, SessionId, SessionState, SessionSummary, SessionView, TurnOutcome,
+    CheckResult, CheckRun, Content, Decision, Event, ItemKind, Op, Project, Reply, SessionId, SessionState,
+    SessionSummary, SessionView, TurnOutcome,
 };
 use crate::engine::Engine;
 
@@ -128,7 +129,16 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
     for item in &state.items {
         let text = match &item.kind {
             ItemKind::User { text, .. } => format!("\n> {}", text.trim_end().replace('\n', "\n> ")),
-            ItemKind::Reasoning { .. } => continue,
+            ItemKind::Steered { text, .. } => format!("> {}", text.trim_end().replace('\n', "\n> ")),
+            ItemKind::Reasoning { .. } | ItemKind::PlanDecided { .. } => continue,
+            ItemKind::Decided { title, decision, .. } => match decision {
+                Decision::Deny { .. } => format!("[not allowed: {}]", one_line(title)),
+                Decision::Allow | Decision::AllowFurther { .. } => continue,
+            },
+            ItemKind::Asked { question, answer, .. } => {
+                format!("[asked: {}]\n> {}", one_line(question), one_line(answer))
+            }
+            ItemKind::Check { run } => format!("[{}]", check_words(run)),
             ItemKind::Answer { text, whole, .. } => {
                 format!("\n{}{}", text.trim_end(), if *whole { "" } else { " [cut off]" })
             }
@@ -150,6 +160,16 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
         console.line(&text)?;
     }
     Ok(())
+}
+
+/// A check in a few words: `cargo check passed`.
+pub(super) fn check_words(run: &CheckRun) -> String {
+    let name = one_line(&run.name);
+    match &run.result {
+        CheckResult::Passed => format!("{name} passed"),
+        CheckResult::Failed => format!("{name} failed"),
+        CheckResult::Skipped { why } => format!("{name} did not run: {}", one_line(why)),
+    }
 }
 
 fn first_line(content: &[Content]) -> &str {

@@ -147,6 +147,11 @@ impl Paths {
         self.data.join("projects")
     }
 
+    /// Standing permissions, a file for each project.
+    pub fn grants(&self) -> PathBuf {
+        self.data.join("grants")
+    }
+
     /// Names (not values) of the keys that are stored.
     pub fn key_index(&self) -> PathBuf {
         self.data.join("keys.json")

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Mode, Planning};
+
 /// All settings, merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -73,6 +75,10 @@ impl Default for UiSettings {
 pub struct AgentSettings {
     /// Requests to the model in one turn at most, 1 to 1000.
     pub max_requests: u32,
+    /// What a session does unasked: `read-only`, `ask`, `auto` or `full`.
+    pub mode: Mode,
+    /// Whether turns begin with a plan to approve: `auto`, `always` or `never`.
+    pub plan: Planning,
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
@@ -80,7 +86,7 @@ pub struct AgentSettings {
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { max_requests: 32, max_output_tokens: None }
+        Self { max_requests: 32, mode: Mode::Ask, plan: Planning::Auto, max_output_tokens: None }
     }
 }
 
@@ -151,6 +157,8 @@ pub const KEYS: &[&str] = &[
     "ui.theme",
     "ui.mouse",
     "ui.frame_rate",
+    "agent.mode",
+    "agent.plan",
     "agent.max_requests",
     "agent.max_output_tokens",
     "network.connect_timeout_s",

@@ -10,10 +10,12 @@ use super::id::{CallId, RequestId, Seq, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef, TurnProtocol};
 use super::op::Reply;
 use super::path::ProjectPath;
-use super::plan::{PlannedStep, StepState};
+use super::permission::{ApprovalRequest, Decision, Mode, Question};
+use super::plan::{PlanDecision, PlannedStep, Planning, StepState};
 use super::project::Project;
 use super::session::{SessionView, TurnOutcome};
 use super::usage::{Cost, Usage};
+use super::verification::CheckRun;
 
 /// One message from the engine to every front end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +81,67 @@ pub enum FactBody {
     /// The queued message at this position was sent or taken back.
     QueuedTaken {
         index: usize,
+    },
+    /// The queued message at this position reads differently now.
+    QueuedEdited {
+        index: usize,
+        text: String,
+    },
+    /// A queued message changed its place.
+    QueuedMoved {
+        from: usize,
+        to: usize,
+    },
+    /// Whether queued messages wait even when a turn ends well.
+    QueueHeld {
+        held: QueueHold,
+    },
+    /// The person's words joined the running turn.
+    Steered {
+        turn: TurnId,
+        text: String,
+    },
+    /// What the session may do unasked from now on.
+    ModeSelected {
+        mode: Mode,
+    },
+    /// Whether turns begin with a plan from now on.
+    PlanningSelected {
+        planning: Planning,
+    },
+    /// A call waits for the person.
+    ApprovalAsked {
+        request: ApprovalRequest,
+    },
+    /// The person's answer to it, or the answer that stood in for one.
+    ApprovalDecided {
+        turn: TurnId,
+        call: CallId,
+        decision: Decision,
+    },
+    /// The model asked the person.
+    QuestionAsked {
+        question: Question,
+    },
+    /// What the person answered.
+    QuestionAnswered {
+        turn: TurnId,
+        call: CallId,
+        answer: String,
+    },
+    /// A plan waits for approval; nothing is changed before.
+    PlanProposed {
+        turn: TurnId,
+        steps: Vec<PlannedStep>,
+    },
+    /// What the person said to it.
+    PlanDecided {
+        turn: TurnId,
+        decision: PlanDecision,
+    },
+    /// One of the project's checks ran over what the turn had changed.
+    Checked {
+        run: CheckRun,
     },
     /// A turn begins with the person's words.
     TurnStarted {
@@ -156,6 +219,17 @@ pub enum FactBody {
     },
 }
 
+/// Whether the queue moves by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueHold {
+    /// The next message is sent when a turn ends well.
+    #[default]
+    Moving,
+    /// Nothing is sent until the person says so.
+    Held,
+}
+
 /// What a turn is doing right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
@@ -174,6 +248,12 @@ pub enum Phase {
     /// A file is being written.
     Writing {
         path: ProjectPath,
+    },
+    /// A call, a question or a plan waits for the person.
+    AwaitingPerson,
+    /// A check of the project runs.
+    Checking {
+        name: String,
     },
     /// A tool runs.
     Running {
@@ -210,6 +290,11 @@ pub enum Glimpse {
     /// More of the file that was opened last under this path.
     FileText {
         path: ProjectPath,
+        text: String,
+    },
+    /// More of a running call's output.
+    Output {
+        call: CallId,
         text: String,
     },
     /// The file will not be completed; nothing was written.

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Description;
+use super::event::QueueHold;
 use super::fault::Fault;
-use super::id::{RequestId, SessionId, TurnId};
+use super::id::{CallId, RequestId, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
+use super::permission::{Decision, Grant, Mode, Scope};
+use super::plan::{PlanDecision, Planning};
 use super::session::SessionSummary;
 
 /// An [`Op`] with the number that its [`Reply`] will name.
@@ -34,6 +37,31 @@ pub enum Op {
     Send { session: SessionId, text: String },
     /// Takes a queued message back, by its position among the queued ones, from 0.
     DropQueued { session: SessionId, index: usize },
+    /// Rewrites a queued message, by its position from 0.
+    EditQueued { session: SessionId, index: usize, text: String },
+    /// Gives a queued message another place.
+    MoveQueued { session: SessionId, from: usize, to: usize },
+    /// Stops the queue, or lets it move; moving on, its first message is sent when nothing runs.
+    HoldQueue { session: SessionId, held: QueueHold },
+    /// Words for the running turn: they join it before its next request. Without a running turn they are
+    /// a message like any other.
+    Steer { session: SessionId, text: String },
+    /// What the session may do unasked from now on.
+    SelectMode { session: SessionId, mode: Mode },
+    /// Whether turns begin with a plan from now on.
+    SelectPlanning { session: SessionId, planning: Planning },
+    /// Answers a call that waits for approval.
+    Decide { session: SessionId, call: CallId, decision: Decision },
+    /// Answers a question of the model.
+    Answer { session: SessionId, call: CallId, answer: String },
+    /// Answers a plan that waits for approval.
+    DecidePlan { session: SessionId, decision: PlanDecision },
+    /// Takes a step out of the plan, or puts one back into it, while the turn runs.
+    MarkStep { session: SessionId, step: StepId, mark: StepMark },
+    /// The session's mode and standing permissions. Answer: [`Reply::Permissions`].
+    ListPermissions { session: SessionId },
+    /// Takes a standing permission back.
+    Revoke { session: SessionId, scope: Scope },
     /// Ends the running turn. What it has written so far stays.
     Cancel { session: SessionId },
     /// Runs the last turn's prompt again after a failure.
@@ -58,6 +86,16 @@ pub enum Op {
     ListFiles { session: SessionId },
     /// Writes the project out. Answer: [`Reply::Exported`].
     Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
+}
+
+/// What the person does with a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepMark {
+    /// Leave it out.
+    Skip,
+    /// Do it, or do it again.
+    Retry,
 }
 
 /// Which folder a new session works in.
@@ -134,6 +172,10 @@ pub enum Reply {
     Undone {
         turn: TurnId,
         paths: Vec<ProjectPath>,
+    },
+    Permissions {
+        mode: Mode,
+        grants: Vec<Grant>,
     },
     Exported {
         path: PathBuf,

@@ -13,7 +13,7 @@ use super::path::ProjectPath;
 
 /// How much a session does without asking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Reads only; whatever writes, runs or connects is refused.
     ReadOnly,
@@ -144,4 +144,14 @@ pub enum Decision {
     AllowFurther { scope: Scope, lifetime: Lifetime },
     /// No; the comment is told to the model.
     Deny { comment: Option<String> },
+}
+
+/// A question of the model that waits for the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub turn: TurnId,
+    pub call: CallId,
+    pub text: String,
+    /// Answers to choose from; the person may always write another one.
+    pub choices: Vec<String>,
 }

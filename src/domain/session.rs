@@ -3,21 +3,23 @@
 //! The engine and every front end use these same folds, so a stored session, a live one and the
 //! output of `kiln exec --json` mean the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
 use super::content::{Content, Display};
-use super::event::{Fact, FactBody, Glimpse, Phase};
+use super::event::{Fact, FactBody, Glimpse, Phase, QueueHold};
 use super::fault::Fault;
 use super::id::{CallId, Seq, SessionId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
-use super::plan::{PlannedStep, Step, StepState};
+use super::permission::{ApprovalRequest, Decision, Mode, Question};
+use super::plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 use super::project::Project;
 use super::usage::{Cost, Usage};
+use super::verification::{CheckResult, CheckRun};
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,15 +49,73 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "item", rename_all = "snake_case")]
 pub enum ItemKind {
-    User { turn: TurnId, text: String },
-    Reasoning { turn: TurnId, text: String, opaque: Option<serde_json::Value> },
-    Answer { turn: TurnId, text: String, whole: bool },
-    Call { turn: TurnId, call: CallId, name: String, arguments: serde_json::Value, answer: Option<CallAnswer> },
-    Change { change: FileChange },
-    Notice { text: String },
-    Ended { turn: TurnId, outcome: TurnOutcome },
-    Undone { turn: TurnId, paths: Vec<ProjectPath> },
-    Exported { target: String, path: String, files: usize, bytes: u64 },
+    User {
+        turn: TurnId,
+        text: String,
+    },
+    /// Words of the person that joined a running turn.
+    Steered {
+        turn: TurnId,
+        text: String,
+    },
+    Reasoning {
+        turn: TurnId,
+        text: String,
+        opaque: Option<serde_json::Value>,
+    },
+    Answer {
+        turn: TurnId,
+        text: String,
+        whole: bool,
+    },
+    Call {
+        turn: TurnId,
+        call: CallId,
+        name: String,
+        arguments: serde_json::Value,
+        answer: Option<CallAnswer>,
+    },
+    Change {
+        change: FileChange,
+    },
+    /// A call that the person decided about.
+    Decided {
+        turn: TurnId,
+        call: CallId,
+        title: String,
+        decision: Decision,
+    },
+    /// A question of the model with the person's answer.
+    Asked {
+        turn: TurnId,
+        question: String,
+        answer: String,
+    },
+    /// A plan that the person approved or sent back.
+    PlanDecided {
+        turn: TurnId,
+        decision: PlanDecision,
+    },
+    Check {
+        run: CheckRun,
+    },
+    Notice {
+        text: String,
+    },
+    Ended {
+        turn: TurnId,
+        outcome: TurnOutcome,
+    },
+    Undone {
+        turn: TurnId,
+        paths: Vec<ProjectPath>,
+    },
+    Exported {
+        target: String,
+        path: String,
+        files: usize,
+        bytes: u64,
+    },
 }
 
 /// What a tool said.
@@ -95,6 +155,26 @@ pub struct SessionState {
     pub context_tokens: u64,
     /// Turns whose changes were taken back.
     pub undone: Vec<TurnId>,
+    #[serde(default)]
+    pub queue_hold: QueueHold,
+    /// What the session does unasked; `None` leaves it to the settings.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    /// Whether turns begin with a plan; `None` leaves it to the settings.
+    #[serde(default)]
+    pub planning: Option<Planning>,
+    /// Calls that wait for the person, oldest first.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalRequest>,
+    /// Questions that wait for the person, oldest first.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+    /// A plan that waits for approval.
+    #[serde(default)]
+    pub proposed: Option<Vec<PlannedStep>>,
+    /// Files changed since a check last passed over them.
+    #[serde(default)]
+    pub unverified: BTreeSet<ProjectPath>,
 }
 
 impl SessionState {
@@ -136,6 +216,38 @@ impl SessionState {
                     self.queue.remove(*index);
                 }
             }
+            FactBody::QueuedEdited { index, text } => {
+                if let Some(queued) = self.queue.get_mut(*index) {
+                    queued.clone_from(text);
+                }
+            }
+            FactBody::QueuedMoved { from, to } => {
+                if *from < self.queue.len() && *to < self.queue.len() {
+                    let moved = self.queue.remove(*from);
+                    self.queue.insert(*to, moved);
+                }
+            }
+            FactBody::QueueHeld { held } => self.queue_hold = *held,
+            FactBody::Steered { turn, text } => {
+                if let Some(at) = self.queue.iter().position(|queued| queued == text) {
+                    self.queue.remove(at);
+                }
+                self.push(fact, ItemKind::Steered { turn: *turn, text: text.clone() });
+            }
+            FactBody::ModeSelected { mode } => self.mode = Some(*mode),
+            FactBody::PlanningSelected { planning } => self.planning = Some(*planning),
+            FactBody::ApprovalAsked { .. }
+            | FactBody::ApprovalDecided { .. }
+            | FactBody::QuestionAsked { .. }
+            | FactBody::QuestionAnswered { .. }
+            | FactBody::PlanProposed { .. }
+            | FactBody::PlanDecided { .. } => self.fold_asking(fact),
+            FactBody::Checked { run } => {
+                if run.result == CheckResult::Passed {
+                    self.unverified.clear();
+                }
+                self.push(fact, ItemKind::Check { run: run.clone() });
+            }
             FactBody::TurnStarted { turn, text, .. } => {
                 self.turn = *turn;
                 self.running_since = Some(fact.at);
@@ -176,16 +288,24 @@ impl SessionState {
             }
             FactBody::FileChanged { change } => {
                 self.changes.insert(change.path.clone(), change.clone());
+                self.unverified.insert(change.path.clone());
                 self.push(fact, ItemKind::Change { change: change.clone() });
             }
             FactBody::UsageRecorded { usage, cost, .. } => {
                 self.usage += *usage;
                 self.cost = self.cost.plus(*cost);
                 self.context_tokens = usage.total();
+                if let Some(step) = self.plan.iter_mut().find(|step| step.state == StepState::Running) {
+                    step.usage += *usage;
+                    step.cost = step.cost.plus(*cost);
+                }
             }
             FactBody::Noticed { text } => self.push(fact, ItemKind::Notice { text: text.clone() }),
             FactBody::TurnEnded { turn, outcome } => {
                 self.running_since = None;
+                self.approvals.clear();
+                self.questions.clear();
+                self.proposed = None;
                 self.end_steps(outcome, fact.at);
                 self.push(fact, ItemKind::Ended { turn: *turn, outcome: outcome.clone() });
             }
@@ -201,6 +321,31 @@ impl SessionState {
         }
     }
 
+    /// What waits for the person, and what the person said.
+    fn fold_asking(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::ApprovalAsked { request } => self.approvals.push(request.clone()),
+            FactBody::ApprovalDecided { turn, call, decision } => {
+                let Some(at) = self.approvals.iter().position(|request| request.call == *call) else { return };
+                let title = self.approvals.remove(at).title;
+                let decision = decision.clone();
+                self.push(fact, ItemKind::Decided { turn: *turn, call: call.clone(), title, decision });
+            }
+            FactBody::QuestionAsked { question } => self.questions.push(question.clone()),
+            FactBody::QuestionAnswered { turn, call, answer } => {
+                let Some(at) = self.questions.iter().position(|question| question.call == *call) else { return };
+                let question = self.questions.remove(at).text;
+                self.push(fact, ItemKind::Asked { turn: *turn, question, answer: answer.clone() });
+            }
+            FactBody::PlanProposed { steps, .. } => self.proposed = Some(steps.clone()),
+            FactBody::PlanDecided { turn, decision } => {
+                self.proposed = None;
+                self.push(fact, ItemKind::PlanDecided { turn: *turn, decision: decision.clone() });
+            }
+            _ => {}
+        }
+    }
+
     fn push(&mut self, fact: &Fact, kind: ItemKind) {
         self.items.push(Item { seq: fact.seq, at: fact.at, kind });
     }
@@ -211,13 +356,10 @@ impl SessionState {
         self.plan = steps
             .iter()
             .map(|planned| {
-                old.iter().find(|s| s.id == planned.id && s.title == planned.title).cloned().unwrap_or_else(|| Step {
-                    id: planned.id,
-                    title: planned.title.clone(),
-                    state: StepState::Pending,
-                    started: None,
-                    ended: None,
-                })
+                old.iter()
+                    .find(|s| s.id == planned.id && s.title == planned.title)
+                    .cloned()
+                    .unwrap_or_else(|| Step::pending(planned))
             })
             .collect();
     }
@@ -311,7 +453,12 @@ pub struct Live {
     pub files: BTreeMap<ProjectPath, String>,
     /// The file that was written to last.
     pub current_file: Option<ProjectPath>,
+    /// The end of what running calls have printed, by call.
+    pub output: BTreeMap<CallId, String>,
 }
+
+/// Characters of a running call's output that are kept to look at.
+const LIVE_OUTPUT: usize = 8 * 1024;
 
 impl Live {
     /// Folds a glimpse in.
@@ -328,6 +475,14 @@ impl Live {
                 self.files.entry(path.clone()).or_default().push_str(text);
                 self.current_file = Some(path.clone());
             }
+            Glimpse::Output { call, text } => {
+                let shown = self.output.entry(call.clone()).or_default();
+                shown.push_str(text);
+                if shown.len() > LIVE_OUTPUT * 2 {
+                    let from = shown.ceil_char_boundary(shown.len() - LIVE_OUTPUT);
+                    shown.drain(..from);
+                }
+            }
             Glimpse::FileDropped { path } => self.drop_file(path),
         }
     }
@@ -339,6 +494,9 @@ impl Live {
             FactBody::Answered { .. } => self.answer.clear(),
             FactBody::Reasoned { .. } => self.reasoning.clear(),
             FactBody::FileChanged { change } => self.drop_file(&change.path),
+            FactBody::ToolAnswered { call, .. } => {
+                self.output.remove(call);
+            }
             _ => {}
         }
     }

@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::Waiting;
 use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
-use crate::agent::{self, Limits, Report};
+use crate::agent::{self, Limits, PersonLine, Report};
 use crate::domain::{
-    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, ModelInfo, Op, Reply, RequestId, Saving, SessionId,
-    SessionView, TurnId, TurnOutcome,
+    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Grant, Mode, ModelInfo, Op, Planning, Reply, RequestId,
+    Saving, SessionId, SessionView, TurnId, TurnOutcome,
 };
 use crate::providers::registry::Registry;
 use crate::storage::{SessionLock, Storage};
@@ -31,8 +32,19 @@ pub struct Parts {
     /// Where scratch projects are made.
     pub scratch: PathBuf,
     pub limits: Limits,
+    /// What sessions that chose nothing themselves do.
+    pub defaults: Defaults,
+    /// Where projects' standing permissions lie.
+    pub grants: PathBuf,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
+}
+
+/// What holds in a session that chose nothing itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    pub mode: Mode,
+    pub planning: Planning,
 }
 
 /// Starts the engine. `parts` is awaited on the engine's own task, so that a caller can draw before
@@ -67,12 +79,18 @@ pub(super) struct LiveSession {
     pub(super) view: SessionView,
     /// Held so that no other Kiln writes to the session.
     _lock: SessionLock,
-    running: Option<Running>,
+    pub(super) running: Option<Running>,
+    /// Permissions that stand until the session is closed.
+    pub(super) grants: Vec<Grant>,
 }
 
-struct Running {
+/// A turn under way.
+pub(super) struct Running {
+    pub(super) turn: TurnId,
     cancel: CancellationToken,
     task: JoinHandle<()>,
+    pub(super) person: PersonLine,
+    pub(super) waiting: Waiting,
 }
 
 /// Who asked, and where the answer goes.
@@ -151,6 +169,18 @@ impl Actor {
             Op::Snapshot { session } => self.snapshot(session).await,
             Op::Send { session, text } => self.message(session, text).await,
             Op::DropQueued { session, index } => self.drop_queued(session, index).await,
+            Op::EditQueued { session, index, text } => self.edit_queued(session, index, text).await,
+            Op::MoveQueued { session, from, to } => self.move_queued(session, from, to).await,
+            Op::HoldQueue { session, held } => self.hold_queue(session, held).await,
+            Op::Steer { session, text } => self.steer(session, text).await,
+            Op::SelectMode { session, mode } => self.select_mode(session, mode).await,
+            Op::SelectPlanning { session, planning } => self.select_planning(session, planning).await,
+            Op::Decide { session, call, decision } => self.decide(session, call, decision).await,
+            Op::Answer { session, call, answer } => self.answer(session, call, answer).await,
+            Op::DecidePlan { session, decision } => self.decide_plan(session, decision).await,
+            Op::MarkStep { session, step, mark } => self.mark_step(session, step, mark),
+            Op::ListPermissions { session } => self.list_permissions(session),
+            Op::Revoke { session, scope } => self.revoke(session, &scope),
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
             Op::Undo { session } => self.undo(session).await,
@@ -173,6 +203,7 @@ impl Actor {
         match report {
             Report::Facts { session, bodies, blobs, stored } => self.facts(session, bodies, blobs, Some(stored)).await,
             Report::Glimpses { session, glimpses } => self.glimpses(session, glimpses).await,
+            Report::Asking { session, asking } => self.asked(session, asking).await,
             Report::Ended { session, turn, outcome } => self.turn_ended(session, turn, outcome).await,
         }
     }
@@ -216,18 +247,15 @@ impl Actor {
         self.fact(session, FactBody::TurnEnded { turn, outcome: outcome.clone() }).await;
         let Some(live) = self.sessions.get_mut(&session) else { return };
         live.running = None;
+
         // After a failure or a stop the queue waits: the person decides what becomes of it.
-        if outcome == TurnOutcome::Completed
-            && self.stage == Stage::Serving
-            && let Some(text) = live.view.state.queue.first().cloned()
-        {
-            self.fact(session, FactBody::QueuedTaken { index: 0 }).await;
-            self.begin_turn(session, text, None).await;
+        if outcome == TurnOutcome::Completed && self.stage == Stage::Serving {
+            self.send_next_queued(session).await;
         }
     }
 
     pub(super) fn hold(&mut self, session: SessionId, view: SessionView, lock: SessionLock) {
-        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None });
+        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants: Vec::new() });
     }
 
     pub(super) fn live(&self, session: SessionId) -> Result<&LiveSession, Fault> {
@@ -235,6 +263,11 @@ impl Actor {
             Fault::new(FaultClass::Invalid, format!("session {} is not open", session.short()))
                 .hint("open it first with `kiln sessions resume`")
         })
+    }
+
+    pub(super) fn running_mut(&mut self, session: SessionId) -> Result<&mut Running, Fault> {
+        let running = self.sessions.get_mut(&session).and_then(|live| live.running.as_mut());
+        running.ok_or_else(|| Fault::new(FaultClass::Invalid, "no turn is running").hint("send a message first"))
     }
 
     pub(super) fn is_running(&self, session: SessionId) -> bool {
@@ -251,9 +284,12 @@ impl Actor {
     /// Hands a turn over to its own task.
     pub(super) fn spawn_turn(&mut self, session: SessionId, input: agent::TurnInput) {
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(agent::run(session, input, self.reports.clone(), cancel.clone()));
+        let rights = self.rights(session, &input.before);
+        let (line, person) = agent::line(rights);
+        let turn = input.turn;
+        let task = tokio::spawn(agent::run(session, input, person, self.reports.clone(), cancel.clone()));
         if let Some(live) = self.sessions.get_mut(&session) {
-            live.running = Some(Running { cancel, task });
+            live.running = Some(Running { turn, cancel, task, person: line, waiting: Waiting::default() });
         }
     }
 

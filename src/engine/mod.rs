@@ -4,9 +4,10 @@
 
 mod actor;
 mod answers;
+mod asking;
 mod handle;
 mod publish;
 mod sessions;
 
-pub use actor::{Parts, start};
+pub use actor::{Defaults, Parts, start};
 pub use handle::{Ends, Engine, Events, Submission};

@@ -11,6 +11,7 @@ use crate::domain::{
     Event, FactBody, Fault, FaultClass, FileChange, ItemKind, ModelRef, Project, ProjectPath, Reply, SessionId,
     SessionState, SessionView, TurnId, TurnOutcome,
 };
+use crate::tools::Toolbox;
 use crate::workspace::Root;
 use crate::workspace::undo::{self, UndoStep};
 
@@ -155,6 +156,7 @@ impl Actor {
                     provider,
                     root: Arc::new(root),
                     limits: self.parts.limits,
+                    toolbox: Toolbox::default(),
                 };
                 self.spawn_turn(session, input);
             }
@@ -299,7 +301,12 @@ fn forget_fruitless(state: &mut SessionState, turn: TurnId) {
         | ItemKind::Reasoning { turn: t, .. }
         | ItemKind::Answer { turn: t, .. }
         | ItemKind::Ended { turn: t, .. }
+        | ItemKind::Steered { turn: t, .. }
+        | ItemKind::Decided { turn: t, .. }
+        | ItemKind::Asked { turn: t, .. }
+        | ItemKind::PlanDecided { turn: t, .. }
         | ItemKind::Call { turn: t, .. } => *t == turn,
+        ItemKind::Check { run } => run.turn == turn,
         ItemKind::Change { change } => change.turn == turn,
         ItemKind::Notice { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => false,
     };

@@ -5,10 +5,15 @@
 //! an error.
 
 mod builtin;
+pub mod live;
+pub mod policy;
+mod toolbox;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use toolbox::{AnyTool, Toolbox};
 
 use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
 use crate::workspace::{Root, WorkspaceError};
@@ -138,18 +143,11 @@ impl<T: TypedTool> Tool for Typed<T> {
     }
 
     fn description(&self) -> String {
-        let schema = schemars::schema_for!(T::Input);
-        schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+        described::<T::Input>()
     }
 
     fn schema(&self) -> Value {
-        let mut schema = schemars::schema_for!(T::Input).to_value();
-        if let Some(object) = schema.as_object_mut() {
-            for key in ["$schema", "title", "description"] {
-                object.remove(key);
-            }
-        }
-        schema
+        bare_schema::<T::Input>()
     }
 
     fn touches(&self, arguments: &Value) -> Vec<Touch> {
@@ -159,7 +157,7 @@ impl<T: TypedTool> Tool for Typed<T> {
     fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer {
         match serde_json::from_value(arguments.clone()) {
             Ok(input) => self.0.run(input, context),
-            Err(error) => ToolAnswer::refusal(format!("the arguments of `{}` do not fit its schema: {error}", T::NAME)),
+            Err(error) => unfitting(T::NAME, &error),
         }
     }
 }
@@ -177,6 +175,27 @@ fn reads(path: &str) -> Vec<Touch> {
 /// Writing a path that a call names; a path that is refused later touches nothing.
 fn writes(path: &str) -> Vec<Touch> {
     ProjectPath::parse(path).map(|path| Touch::Write { path }).into_iter().collect()
+}
+
+/// The doc comment of an arguments' type: what the model is told of the tool.
+fn described<T: JsonSchema>() -> String {
+    let schema = schemars::schema_for!(T);
+    schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The schema of an arguments' type, without what the description says already.
+fn bare_schema<T: JsonSchema>() -> Value {
+    let mut schema = schemars::schema_for!(T).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        for key in ["$schema", "title", "description"] {
+            object.remove(key);
+        }
+    }
+    schema
+}
+
+fn unfitting(tool: &str, error: &serde_json::Error) -> ToolAnswer {
+    ToolAnswer::refusal(format!("the arguments of `{tool}` do not fit its schema: {error}"))
 }
 
 /// Writes a file of the project, keeping what was there.

@@ -190,6 +190,8 @@ impl World {
                 saving: Saving::UpToDate,
                 registry: Arc::new(registry),
                 scratch: path.join("scratch"),
+                defaults: kiln::engine::Defaults::default(),
+                grants: path.join("grants"),
                 limits: Limits::default(),
                 troubles: Vec::new(),
             })
@@ -251,6 +253,21 @@ impl World {
         let op = Op::StartSession { project, model: None, prompt: Some(prompt.to_owned()) };
         self.ask(op).await.unwrap();
         self.until(|event| matches!(event, Event::Fact(_))).await;
+    }
+
+    /// Starts a session without a message.
+    pub async fn open(&mut self) {
+        let project = NewProject::Directory { root: self.project() };
+        self.told(Op::StartSession { project, model: None, prompt: None }).await.unwrap();
+    }
+
+    /// Asks, and folds what was told before the answer.
+    pub async fn told(&mut self, op: Op) -> Result<Reply, Fault> {
+        let reply = self.engine.ask(op).await;
+        while let Some(event) = self.events.try_next() {
+            self.fold(&event);
+        }
+        reply
     }
 
     /// Folds events until one is as wanted.

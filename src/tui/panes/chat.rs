@@ -662,12 +662,18 @@ pub fn last_answer(state: &SessionState) -> Option<String> {
 fn item_text(kind: &ItemKind) -> String {
     match kind {
         ItemKind::User { text, .. }
+        | ItemKind::Steered { text, .. }
         | ItemKind::Reasoning { text, .. }
         | ItemKind::Answer { text, .. }
         | ItemKind::Notice { text } => text.clone(),
         ItemKind::Change { change } => change.path.to_string(),
         ItemKind::Call { name, arguments, .. } => format!("{name} {arguments}"),
-        ItemKind::Ended { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => String::new(),
+        ItemKind::Decided { title, .. } => title.clone(),
+        ItemKind::Asked { question, answer, .. } => format!("{question} {answer}"),
+        ItemKind::Check { run } => format!("{} {}", run.name, run.findings),
+        ItemKind::PlanDecided { .. } | ItemKind::Ended { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => {
+            String::new()
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::session::CallAnswer;
 use crate::domain::{
-    ChangeKind, Content, Display, Fault, FileChange, Item, ItemKind, Retry, SessionState, TurnId, TurnOutcome,
+    ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime,
+    PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
 use crate::tui::text::sanitize::{clean, single_line};
@@ -34,25 +35,36 @@ pub fn foldable(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Reasoning { .. } => true,
         ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Line,
+        ItemKind::Check { run } => !run.findings.is_empty(),
         _ => false,
     }
 }
 
 /// Whether a call is told by other items, such as the file lines beside it.
 pub fn silent(kind: &ItemKind) -> bool {
-    matches!(kind, ItemKind::Call { answer: Some(answer), .. } if answer.display == Display::Quiet)
+    match kind {
+        ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Quiet,
+        // What was allowed is told by the call that then ran.
+        ItemKind::Decided { decision, .. } => *decision == Decision::Allow,
+        _ => false,
+    }
 }
 
 /// Whether an empty row stands between two items that follow each other.
 pub fn spaced(before: &ItemKind, item: &ItemKind) -> bool {
-    let compact = |kind: &ItemKind| matches!(kind, ItemKind::Call { .. } | ItemKind::Change { .. });
+    let compact = |kind: &ItemKind| {
+        matches!(
+            kind,
+            ItemKind::Call { .. } | ItemKind::Change { .. } | ItemKind::Decided { .. } | ItemKind::Check { .. }
+        )
+    };
     !(silent(item) || compact(before) && compact(item))
 }
 
 /// The lines of an item that is no answer.
 pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
     match &item.kind {
-        ItemKind::User { text, .. } => user(text, around),
+        ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => user(text, around),
         ItemKind::Reasoning { text, .. } => {
             let began = around.index.checked_sub(1).and_then(|i| around.state.items.get(i)).map(|i| i.at);
             let seconds = began.map_or(0, |at| u64::try_from(item.at.as_second() - at.as_second()).unwrap_or(0));
@@ -61,6 +73,14 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
         ItemKind::Answer { .. } => Vec::new(),
         ItemKind::Call { name, arguments, answer, .. } => call(name, arguments, answer.as_ref(), around),
         ItemKind::Change { change } => vec![change_line(change, around)],
+        ItemKind::Decided { title, decision, .. } => decided(title, decision, around),
+        ItemKind::Asked { question, answer, .. } => {
+            let mut out = marked("?", Role::Accent, &clean(question), Role::Text, around);
+            out.extend(marked("→", Role::Accent, &clean(answer), Role::Text, around));
+            out
+        }
+        ItemKind::PlanDecided { decision, .. } => plan_decided(decision, around),
+        ItemKind::Check { run } => check(run, around),
         ItemKind::Notice { text } => marked("·", Role::Info, &clean(text), Role::Dim, around),
         ItemKind::Ended { turn, outcome } => ended(item, *turn, outcome, around),
         ItemKind::Undone { paths, .. } => {
@@ -167,6 +187,61 @@ fn call(
     for line in text.lines().take(limit) {
         let style = theme.style(if answer.failed { Role::Warning } else { Role::Dim });
         out.extend(wrap_hanging(&Line::styled(format!("  {}", clean(line)), style), around.width, 2));
+    }
+    out
+}
+
+fn decided(title: &str, decision: &Decision, around: Around<'_>) -> Vec<Line<'static>> {
+    let title = single_line(title);
+    match decision {
+        Decision::Allow => Vec::new(),
+        Decision::AllowFurther { scope, lifetime } => {
+            let until = match lifetime {
+                Lifetime::Session => "in this session",
+                Lifetime::Project => "in this project",
+            };
+            marked("✓", Role::Success, &single_line(&format!("allowed {until}: {scope}")), Role::Dim, around)
+        }
+        Decision::Deny { comment: None } => {
+            marked("✗", Role::Warning, &format!("not allowed: {title}"), Role::Dim, around)
+        }
+        Decision::Deny { comment: Some(comment) } => {
+            marked("✗", Role::Warning, &format!("not allowed: {title}: {}", clean(comment)), Role::Dim, around)
+        }
+    }
+}
+
+fn plan_decided(decision: &PlanDecision, around: Around<'_>) -> Vec<Line<'static>> {
+    match decision {
+        PlanDecision::Approve { steps } => {
+            let text = format!("plan approved, {}", plural(steps.len(), "step"));
+            marked("✓", Role::Success, &text, Role::Dim, around)
+        }
+        PlanDecision::Reject { comment } => {
+            let text = format!("plan sent back: {}", clean(comment));
+            marked("↺", Role::Warning, &text, Role::Text, around)
+        }
+    }
+}
+
+fn check(run: &CheckRun, around: Around<'_>) -> Vec<Line<'static>> {
+    let took = elapsed(run.millis / 1000);
+    let (mark, role, end) = match &run.result {
+        CheckResult::Passed => ("✓", Role::Success, format!("passed in {took}")),
+        CheckResult::Failed => ("✗", Role::Error, format!("failed in {took}")),
+        CheckResult::Skipped { why } => ("–", Role::Warning, format!("did not run: {}", single_line(why))),
+    };
+    let again = if run.iteration > 1 { format!(" (attempt {})", run.iteration) } else { String::new() };
+    let head = format!("check {}{again} {end}", single_line(&run.name));
+    let mut out = marked(mark, role, &head, Role::Text, around);
+    let limit = match (around.expanded, &run.result) {
+        (true, _) => MOST_LINES,
+        (false, CheckResult::Failed) => 6,
+        (false, _) => 0,
+    };
+    for line in run.findings.lines().take(limit) {
+        let line = Line::styled(format!("  {}", clean(line)), around.theme.style(Role::Dim));
+        out.extend(wrap_hanging(&line, around.width, 2));
     }
     out
 }

@@ -168,6 +168,11 @@ fn phase(scene: StatusScene<'_>) -> Option<(String, Role)> {
         Some(Phase::Thinking) => format!("thinking {time}"),
         Some(Phase::Answering) => format!("answering {time}"),
         Some(Phase::Writing { path }) => format!("writing {}", single_line(path.as_str())),
+        Some(Phase::AwaitingPerson) => {
+            role = Role::Warning;
+            "waiting for you".to_owned()
+        }
+        Some(Phase::Checking { name }) => format!("checking with {} {time}", single_line(name)),
         Some(Phase::Running { tool }) => format!("running {} {time}", single_line(tool)),
         Some(Phase::Retrying { attempt, of, wait_ms, why }) => {
             role = Role::Warning;

@@ -121,7 +121,7 @@ fn see(model: &mut Model, glimpse: &Glimpse) {
         }
         Glimpse::FileText { path, text } => model.code.grown(path, text),
         Glimpse::FileDropped { path } => model.code.dropped(path),
-        Glimpse::Text { .. } | Glimpse::Reasoning { .. } => {}
+        Glimpse::Text { .. } | Glimpse::Reasoning { .. } | Glimpse::Output { .. } => {}
     }
     model.chat.glimpse(glimpse);
     model.view.live.apply(glimpse);

@@ -1,0 +1,251 @@
+//! One way for every call: what it touches, whether it may, the person's word where it must ask, the
+//! run, and its answer trimmed and published.
+//!
+//! Nothing runs that did not pass [`permit`]; a call that waits for the person is on screen as a fact.
+//! What a tool does is the tool's; what is allowed is the policy's.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::answer::Call;
+use super::person::Asking;
+use super::turn::{Stop, Turn, blocking, internal};
+use crate::domain::{
+    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
+    StepId, Touch,
+};
+use crate::tools::live::{LiveContext, LiveTool, Wish};
+use crate::tools::policy::{self, Verdict};
+use crate::tools::{self, AnyTool, Effect, ToolAnswer, ToolContext};
+
+/// Characters of one answer that the model is given at most; the middle is left out.
+const ANSWER_LIMIT: usize = 48 * 1024;
+/// Wishes of a running tool that wait at most.
+const WISHES: usize = 64;
+
+/// Runs one call to its answer. Refusals are answers; only a cancelled turn stops here.
+pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolAnswer, Stop> {
+    let Some(tool) = turn.toolbox.find(&call.name) else {
+        let names: Vec<&str> = turn.toolbox.iter().map(AnyTool::name).collect();
+        return Ok(ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", "))));
+    };
+    let touches = tool.touches(&arguments);
+    if let Some(refusal) = permit(turn, call, &arguments, touches).await? {
+        return Ok(refusal);
+    }
+    turn.out.phase(Phase::Running { tool: call.name.clone() });
+    let answer = match tool {
+        AnyTool::Blocking(tool) => {
+            let (root, plan) = (Arc::clone(&turn.input.root), turn.plan.clone());
+            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan })).await.map_err(internal)?
+        }
+        AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
+    };
+    let answer = settle_plan(turn, answer).await?;
+    Ok(trimmed(answer))
+}
+
+/// Asks the policy, and the person where the policy says so. `Some` is the answer of a call that does
+/// not run.
+async fn permit(
+    turn: &mut Turn,
+    call: &Call,
+    arguments: &Value,
+    touches: Vec<Touch>,
+) -> Result<Option<ToolAnswer>, Stop> {
+    let rights = turn.person.rights.borrow().clone();
+    let awaits_plan = turn.awaits_plan();
+    let mode = if awaits_plan { Mode::ReadOnly } else { rights.mode };
+    let (reason, offers) = match policy::verdict(mode, &touches, &rights.grants) {
+        Verdict::Allow { .. } => return Ok(None),
+        Verdict::Deny { .. } if awaits_plan => {
+            let text = "nothing is changed before the person approved the plan; look around, then call `set_plan`";
+            return Ok(Some(ToolAnswer::refusal(text)));
+        }
+        Verdict::Deny { reason } => return Ok(Some(ToolAnswer::refusal(format!("not allowed: {reason}")))),
+        Verdict::Ask { reason, offers } => (reason, offers),
+    };
+    let request = ApprovalRequest {
+        turn: turn.input.turn,
+        call: CallId::new(call.id.clone()),
+        tool: call.name.clone(),
+        title: title(&call.name, &touches),
+        preview: preview(arguments, &touches),
+        touches,
+        reason,
+        offers,
+    };
+    let (answer, decided) = oneshot::channel();
+    turn.out.phase(Phase::AwaitingPerson);
+    turn.out.ask(Asking::Approval { request, answer }).await;
+    match wait(turn, decided).await? {
+        Some(Decision::Allow | Decision::AllowFurther { .. }) => Ok(None),
+        Some(Decision::Deny { comment: Some(comment) }) => {
+            Ok(Some(ToolAnswer::refusal(format!("the person did not allow this and says: {comment}"))))
+        }
+        Some(Decision::Deny { comment: None }) | None => {
+            Ok(Some(ToolAnswer::refusal("the person did not allow this; find another way, or ask what they want")))
+        }
+    }
+}
+
+/// Waits for the person, or for the end of the turn.
+async fn wait<T>(turn: &Turn, answer: oneshot::Receiver<T>) -> Result<Option<T>, Stop> {
+    tokio::select! {
+        () = turn.cancel.cancelled() => Err(Stop::Cancelled),
+        answer = answer => Ok(answer.ok()),
+    }
+}
+
+/// What the call wants to do, in one line.
+fn title(tool: &str, touches: &[Touch]) -> String {
+    let first = touches.iter().find(|touch| !matches!(touch, Touch::Read { .. })).or_else(|| touches.first());
+    let more = touches.len().saturating_sub(1);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    match first {
+        Some(Touch::Command { line, .. }) => format!("run `{}`", line.lines().next().unwrap_or_default()),
+        Some(Touch::Write { path }) => format!("write {path}{rest}"),
+        Some(Touch::Read { path }) => format!("read {path}{rest}"),
+        Some(Touch::Host { host }) => format!("connect to {host}"),
+        Some(Touch::Foreign { tool }) => format!("use `{tool}`"),
+        None => format!("use `{tool}`"),
+    }
+}
+
+/// What would happen, for the person to look at.
+fn preview(arguments: &Value, touches: &[Touch]) -> Vec<Content> {
+    let commands: Vec<Content> = touches
+        .iter()
+        .filter_map(|touch| match touch {
+            Touch::Command { line, .. } => Some(Content::Code { language: "sh".to_owned(), text: line.clone() }),
+            _ => None,
+        })
+        .collect();
+    if !commands.is_empty() {
+        return commands;
+    }
+    let text = serde_json::to_string_pretty(arguments).unwrap_or_default();
+    vec![Content::Code { language: "json".to_owned(), text: head(&text, 4000).to_owned() }]
+}
+
+fn head(text: &str, limit: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
+
+/// Runs a live tool, passing its wishes on. A cancelled turn drops it.
+async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
+    let (wishes, mut wished) = mpsc::channel(WISHES);
+    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes };
+    let mut work = tool.run(arguments, context);
+    let id = CallId::new(call.id.clone());
+    loop {
+        let wish = tokio::select! {
+            biased;
+            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
+            Some(wish) = wished.recv() => wish,
+            answer = &mut work => return Ok(answer),
+        };
+        match wish {
+            Wish::Output(text) => {
+                turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
+                turn.out.flush().await;
+            }
+            Wish::Question { text, choices, answer } => {
+                let question = Question { turn: turn.input.turn, call: id.clone(), text, choices };
+                turn.out.phase(Phase::AwaitingPerson);
+                turn.out.ask(Asking::Question { question, answer }).await;
+            }
+        }
+    }
+}
+
+/// A plan that has to be approved waits here; what the person made of it takes the proposal's place.
+async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+    let proposed = answer.effects.iter().find_map(|effect| match effect {
+        Effect::PlanSet(steps) => Some(steps.clone()),
+        _ => None,
+    });
+    let Some(steps) = proposed else { return Ok(answer) };
+    if !turn.awaits_plan() {
+        return Ok(answer);
+    }
+    let (line, decided) = oneshot::channel();
+    turn.out.phase(Phase::AwaitingPerson);
+    turn.out.ask(Asking::Plan { steps: steps.clone(), answer: line }).await;
+    answer.effects.retain(|effect| !matches!(effect, Effect::PlanSet(_)));
+    match wait(turn, decided).await? {
+        Some(PlanDecision::Approve { steps: titles }) => {
+            let approved = numbered(titles);
+            let same = approved.iter().map(|step| &step.title).eq(steps.iter().map(|step| &step.title));
+            let said = if same { "the person approved the plan" } else { "the person changed and approved the plan" };
+            let list: Vec<String> = approved.iter().map(|step| format!("{}. {}", step.id, step.title)).collect();
+            answer.content = vec![Content::Text { text: format!("{said}:\n{}\nGo on with step 1.", list.join("\n")) }];
+            answer.effects.push(Effect::PlanSet(approved));
+            turn.plan_approved = true;
+            Ok(answer)
+        }
+        Some(PlanDecision::Reject { comment }) => Ok(ToolAnswer::refusal(format!(
+            "the person sent the plan back: {comment}\nMake a better plan with `set_plan`."
+        ))),
+        None => Ok(ToolAnswer::refusal("nobody answered; the plan is not approved")),
+    }
+}
+
+fn numbered(titles: Vec<String>) -> Vec<PlannedStep> {
+    let titles = titles.into_iter().map(|title| title.trim().to_owned()).filter(|title| !title.is_empty());
+    titles.zip(1..).map(|(title, number)| PlannedStep { id: StepId(number), title }).collect()
+}
+
+/// Keeps an answer within what a model can use: the beginning and the end of a long one.
+fn trimmed(mut answer: ToolAnswer) -> ToolAnswer {
+    for content in &mut answer.content {
+        if let Content::Text { text } | Content::Terminal { text } | Content::Code { text, .. } = content
+            && text.len() > ANSWER_LIMIT
+        {
+            *text = shortened(text);
+        }
+    }
+    answer
+}
+
+fn shortened(text: &str) -> String {
+    let begin = text.get(..text.floor_char_boundary(ANSWER_LIMIT / 2)).unwrap_or_default();
+    let end = text.get(text.ceil_char_boundary(text.len().saturating_sub(ANSWER_LIMIT / 2))..).unwrap_or_default();
+    let left_out = text.len().saturating_sub(begin.len() + end.len());
+    format!("{begin}\n\n[… {left_out} bytes left out …]\n\n{end}")
+}
+
+impl Turn {
+    /// Whether nothing may be changed yet, since the person wants to see a plan first.
+    pub fn awaits_plan(&self) -> bool {
+        self.person.rights.borrow().planning == Planning::Always && !self.plan_approved
+    }
+}
+
+/// The words that the model reads of an answer.
+pub fn words(answer: &ToolAnswer) -> String {
+    tools::words(&answer.content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_answer_keeps_its_beginning_and_its_end() {
+        let text = format!("begin {} end", "é".repeat(ANSWER_LIMIT));
+        let answer = trimmed(ToolAnswer::text(text));
+        let words = words(&answer);
+        assert!(words.len() < ANSWER_LIMIT + 100);
+        assert!(words.starts_with("begin ") && words.ends_with(" end") && words.contains("left out"));
+    }
+
+    #[test]
+    fn the_title_tells_what_matters_most() {
+        let read = Touch::Read { path: crate::domain::ProjectPath::parse("a").unwrap() };
+        let run = Touch::Command { line: "make\nevil".to_owned(), directory: None };
+        assert_eq!(title("shell", &[read, run]), "run `make`");
+    }
+}
