@@ -1,10 +1,10 @@
 //! The seam: Ops in, facts out, with a provider that plays what a test wrote down.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "seam/world.rs"]
-mod world;
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/world.rs"]
+mod world;
 
 use kiln::domain::op::NewProject;
 use kiln::domain::{

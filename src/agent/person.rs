@@ -6,15 +6,20 @@
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::op::StepMark;
-use crate::domain::{ApprovalRequest, Decision, Grant, Mode, PlanDecision, PlannedStep, Planning, Question, StepId};
+use crate::domain::{ApprovalRequest, Decision, Mode, PlanDecision, PlannedStep, Planning, Question, StepId};
+use crate::tools::policy::{Confinement, Grants, Trust};
 
 /// What a session may do unasked. Changes while a turn runs hold from its next call on.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Rights {
     pub mode: Mode,
     pub planning: Planning,
     /// Standing permissions of the session and of its project.
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
+    /// Whether the project's folder is trusted.
+    pub trust: Trust,
+    /// How well commands are confined on this machine.
+    pub confinement: Confinement,
 }
 
 /// Something that the person says to a running turn.

@@ -17,7 +17,7 @@ use crate::domain::{
     StepId, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
-use crate::tools::policy::{self, Verdict};
+use crate::tools::policy::{self, Circumstances, Verdict};
 use crate::tools::{self, AnyTool, Effect, ToolAnswer, ToolContext};
 
 /// Characters of one answer that the model is given at most; the middle is left out.
@@ -58,7 +58,14 @@ async fn permit(
     let rights = turn.person.rights.borrow().clone();
     let awaits_plan = turn.awaits_plan();
     let mode = if awaits_plan { Mode::ReadOnly } else { rights.mode };
-    let (reason, offers) = match policy::verdict(mode, &touches, &rights.grants) {
+    let circumstances = Circumstances {
+        mode,
+        grants: &rights.grants,
+        trust: rights.trust,
+        confinement: rights.confinement,
+        root: Some(turn.input.root.path()),
+    };
+    let (reason, offers) = match policy::verdict(&touches, &circumstances) {
         Verdict::Allow { .. } => return Ok(None),
         Verdict::Deny { .. } if awaits_plan => {
             let text = "nothing is changed before the person approved the plan; look around, then call `set_plan`";

@@ -64,6 +64,14 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
 
+    /// What happens without asking: `read-only`, `ask`, `auto` or `full`
+    #[arg(long, global = true, value_name = "MODE")]
+    pub mode: Option<String>,
+
+    /// Whether to begin with a plan to approve: `auto`, `always` or `never`
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub plan: Option<String>,
+
     /// The theme's name, or `auto`
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,

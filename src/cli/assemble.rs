@@ -171,6 +171,8 @@ fn flags(common: &Common) -> Vec<FlagValue> {
     let texts = [
         ("model.provider", common.provider.as_deref(), "--provider"),
         ("model.name", common.model.as_deref(), "--model"),
+        ("agent.mode", common.mode.as_deref(), "--mode"),
+        ("agent.plan", common.plan.as_deref(), "--plan"),
         ("ui.theme", common.theme.as_deref(), "--theme"),
     ];
     for (key, value, flag) in texts {
@@ -262,7 +264,11 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
         },
-        defaults: Defaults { mode: inputs.settings.agent.mode, planning: inputs.settings.agent.plan },
+        defaults: Defaults {
+            mode: inputs.settings.agent.mode,
+            planning: inputs.settings.agent.plan,
+            ..Defaults::default()
+        },
         grants: inputs.paths.grants(),
         troubles,
     })

@@ -10,11 +10,11 @@ use super::exit::{Exit, Failure};
 use super::export::{self, parse_target};
 use super::interrupt::Interrupts;
 use super::progress::Teller;
-use super::{open, pull};
+use super::{open, pull, unattended};
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::{NewProject, PullSource};
 use crate::domain::{
-    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Op, Reply, SessionId, TurnOutcome,
+    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Reply, SessionId, TurnOutcome,
 };
 use crate::engine::Engine;
 
@@ -40,6 +40,8 @@ pub struct ExecRequest {
     pub start: Start,
     pub prompt: String,
     pub format: Format,
+    /// What the turn does unasked; it decides what is answered when nobody is there.
+    pub mode: Mode,
     /// Done after the turn, when it completed.
     pub export: Option<(ExportTarget, ExistingFiles)>,
 }
@@ -64,6 +66,7 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
         start: Start::New(assemble::project(common)?),
         prompt,
         format: if verb.json { Format::Json } else { Format::Text },
+        mode: inputs.settings.agent.mode,
         export,
     })
 }
@@ -91,7 +94,8 @@ pub async fn exec(
             session
         }
     };
-    let outcome = follow(engine, session, &mut feed, &mut teller, console, interrupts).await;
+    let mode = request.mode;
+    let outcome = follow(engine, (session, mode), &mut feed, &mut teller, console, interrupts).await;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(failure) => {
@@ -191,7 +195,7 @@ async fn begin(engine: &Engine, start: Start, prompt: String) -> Result<SessionI
 /// Tells events until the turn ends.
 async fn follow(
     engine: &Engine,
-    session: SessionId,
+    (session, mode): (SessionId, Mode),
     feed: &mut Feed,
     teller: &mut Teller,
     console: &mut Console,
@@ -208,6 +212,7 @@ async fn follow(
                 None => return Err(ended().into()),
                 Some(Event::Fact(fact)) if fact.session == session => {
                     teller.fact(fact, console)?;
+                    unattended::answer(engine, session, &fact.body, mode, console).await?;
                     if let FactBody::TurnEnded { outcome, .. } = &fact.body {
                         return Ok(outcome.clone());
                     }

@@ -19,6 +19,7 @@ mod open;
 mod progress;
 mod pull;
 mod sessions;
+mod unattended;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -154,12 +154,13 @@ fn headless(inputs: Inputs, begin: Begin, prompt: Option<String>, console: &mut 
     }
     assemble::unlock_keys(&inputs, console)?;
     console.troubles(&inputs.troubles);
+    let mode = inputs.settings.agent.mode;
     assemble::with_engine(inputs, console, async |engine, console| {
         let start = match begin {
             Begin::New(project) => Start::New(project),
             Begin::Stored(session) => Start::Stored(sessions::find(engine, &session).await?),
         };
-        let request = ExecRequest { start, prompt, format: Format::Text, export: None };
+        let request = ExecRequest { start, prompt, format: Format::Text, mode, export: None };
         exec(engine, request, console, &mut Interrupts::system()).await
     })
 }

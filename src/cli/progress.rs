@@ -83,6 +83,12 @@ impl Teller {
             }
             FactBody::FileChanged { change } => console.note(&format!("wrote {}", change.path)),
             FactBody::Noticed { text } => console.note(text),
+            FactBody::Checked { run } => {
+                console.note(&super::sessions::check_words(run));
+                for line in run.findings.lines().take(12) {
+                    console.note(&format!("  {line}"));
+                }
+            }
             _ => {}
         }
         Ok(())

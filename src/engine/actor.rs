@@ -14,11 +14,12 @@ use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
 use crate::agent::{self, Limits, PersonLine, Report};
 use crate::domain::{
-    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Grant, Mode, ModelInfo, Op, Planning, Reply, RequestId,
-    Saving, SessionId, SessionView, TurnId, TurnOutcome,
+    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Saving,
+    SessionId, SessionView, TurnId, TurnOutcome,
 };
 use crate::providers::registry::Registry;
 use crate::storage::{SessionLock, Storage};
+use crate::tools::policy::{Confinement, Grants, Trust};
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
 const REPORT_BACKLOG: usize = 256;
@@ -45,6 +46,8 @@ pub struct Parts {
 pub struct Defaults {
     pub mode: Mode,
     pub planning: Planning,
+    pub trust: Trust,
+    pub confinement: Confinement,
 }
 
 /// Starts the engine. `parts` is awaited on the engine's own task, so that a caller can draw before
@@ -80,8 +83,8 @@ pub(super) struct LiveSession {
     /// Held so that no other Kiln writes to the session.
     _lock: SessionLock,
     pub(super) running: Option<Running>,
-    /// Permissions that stand until the session is closed.
-    pub(super) grants: Vec<Grant>,
+    /// Every permission that stands, of the session and of its project.
+    pub(super) grants: Grants,
 }
 
 /// A turn under way.
@@ -255,7 +258,8 @@ impl Actor {
     }
 
     pub(super) fn hold(&mut self, session: SessionId, view: SessionView, lock: SessionLock) {
-        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants: Vec::new() });
+        let grants = Grants::in_memory();
+        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants });
     }
 
     pub(super) fn live(&self, session: SessionId) -> Result<&LiveSession, Fault> {

@@ -16,7 +16,7 @@ use crate::domain::{
     CallId, Decision, FactBody, Fault, FaultClass, Grant, Lifetime, Mode, PlanDecision, Planning, QueueHold, Reply,
     Scope, SessionId, SessionState, StepId,
 };
-use crate::tools::policy::grants::Grants;
+use crate::tools::policy::Grants;
 
 /// Answers that a running turn waits for.
 #[derive(Debug, Default)]
@@ -30,18 +30,24 @@ impl Actor {
     /// What a session may do now: its own choice, else the settings', and every permission that stands.
     pub(super) fn rights(&self, session: SessionId, state: &SessionState) -> Rights {
         let defaults = &self.parts.defaults;
-        let own = self.sessions.get(&session).map(|live| live.grants.clone()).unwrap_or_default();
-        let project =
-            state.project.as_ref().map(|project| self.project_grants(project.root()).list()).unwrap_or_default();
         Rights {
             mode: state.mode.unwrap_or(defaults.mode),
             planning: state.planning.unwrap_or(defaults.planning),
-            grants: own.into_iter().chain(project).collect(),
+            grants: self.sessions.get(&session).map(|live| live.grants.clone()).unwrap_or_default(),
+            trust: defaults.trust,
+            confinement: defaults.confinement,
         }
     }
 
-    fn project_grants(&self, root: &std::path::Path) -> Grants {
-        Grants::load(&self.parts.grants, root)
+    /// Reads the permissions that stand in the session's project.
+    pub(super) async fn read_grants(&mut self, session: SessionId) {
+        let Some(live) = self.sessions.get_mut(&session) else { return };
+        let Some(project) = &live.view.state.project else { return };
+        let (grants, fault) = Grants::load(&self.parts.grants, project.root());
+        live.grants = grants;
+        if let Some(fault) = fault {
+            self.fact(session, FactBody::Noticed { text: fault.to_string() }).await;
+        }
     }
 
     /// Tells a running turn what it may do now.
@@ -84,8 +90,10 @@ impl Actor {
         let running = self.running_mut(session)?;
         let turn = running.turn;
         let Some(answer) = running.waiting.approvals.remove(&call) else { return Err(nothing_waits("call")) };
-        if let Decision::AllowFurther { scope, lifetime } = &decision {
-            self.grant(session, scope.clone(), *lifetime, title.unwrap_or_default())?;
+        if let Decision::AllowFurther { scope, lifetime } = &decision
+            && let Err(fault) = self.grant(session, scope.clone(), *lifetime, title.unwrap_or_default())
+        {
+            self.fact(session, FactBody::Noticed { text: fault.to_string() }).await;
         }
         self.fact(session, FactBody::ApprovalDecided { turn, call, decision: decision.clone() }).await;
         // A turn that has ended meanwhile needs no answer.
@@ -189,16 +197,18 @@ impl Actor {
 
     pub(super) fn list_permissions(&self, session: SessionId) -> Result<Reply, Fault> {
         let rights = self.rights(session, &self.live(session)?.view.state);
-        Ok(Reply::Permissions { mode: rights.mode, grants: rights.grants })
+        Ok(Reply::Permissions { mode: rights.mode, grants: rights.grants.list().to_vec() })
     }
 
     pub(super) fn revoke(&mut self, session: SessionId, scope: &Scope) -> Result<Reply, Fault> {
-        let root = self.live(session)?.view.state.project.as_ref().map(|project| project.root().to_owned());
-        if let Some(live) = self.sessions.get_mut(&session) {
-            live.grants.retain(|grant| grant.scope != *scope);
-        }
-        if let Some(root) = root {
-            self.project_grants(&root).revoke(scope)?;
+        self.live(session)?;
+        let taken = match self.sessions.get_mut(&session) {
+            Some(live) => live.grants.revoke(scope)?,
+            None => false,
+        };
+        if !taken {
+            return Err(Fault::new(FaultClass::Invalid, format!("there is no permission to {scope}"))
+                .hint("`/permissions` lists those that stand"));
         }
         self.rights_changed(session);
         Ok(Reply::Done)
@@ -206,17 +216,12 @@ impl Actor {
 
     fn grant(&mut self, session: SessionId, scope: Scope, lifetime: Lifetime, origin: String) -> Result<(), Fault> {
         let grant = Grant { scope, lifetime, given: Timestamp::now(), origin };
-        let root = self.live(session)?.view.state.project.as_ref().map(|project| project.root().to_owned());
-        match (lifetime, root) {
-            (Lifetime::Project, Some(root)) => self.project_grants(&root).add(grant)?,
-            (Lifetime::Project, None) | (Lifetime::Session, _) => {
-                if let Some(live) = self.sessions.get_mut(&session) {
-                    live.grants.push(grant);
-                }
-            }
-        }
+        let kept = match self.sessions.get_mut(&session) {
+            Some(live) => live.grants.add(grant),
+            None => Ok(()),
+        };
         self.rights_changed(session);
-        Ok(())
+        kept
     }
 
     fn queued(&self, session: SessionId, index: usize) -> Result<(), Fault> {

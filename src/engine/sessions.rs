@@ -45,6 +45,7 @@ impl Actor {
         let kiln = env!("CARGO_PKG_VERSION").to_owned();
         let bodies = vec![FactBody::SessionStarted { project, kiln }, FactBody::ModelSelected { model }];
         self.facts(session, bodies, Vec::new(), None).await;
+        self.read_grants(session).await;
         if let Some(text) = prompt {
             self.begin_turn(session, text, None).await;
         }
@@ -67,6 +68,7 @@ impl Actor {
         self.hold(session, view, lock);
         // Facts follow a snapshot: a client that opens the session has nothing to add them to before.
         self.snapshot(session).await?;
+        self.read_grants(session).await;
         if running {
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }

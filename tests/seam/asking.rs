@@ -50,9 +50,7 @@ async fn a_plan_waits_for_approval_and_runs_as_the_person_changed_it() {
     let session = opened(&mut world).await;
     world.told(Op::SelectPlanning { session, planning: Planning::Always }).await.unwrap();
     world.told(Op::Send { session, text: "go".to_owned() }).await.unwrap();
-    world
-        .until(|event| matches!(event, Event::Fact(fact) if matches!(fact.body, FactBody::PlanProposed { .. })))
-        .await;
+    world.until(|event| matches!(event, Event::Fact(fact) if matches!(fact.body, FactBody::PlanProposed { .. }))).await;
     assert_eq!(world.view.state.proposed.as_ref().map(Vec::len), Some(3));
     assert_eq!(world.file("early.txt"), None, "nothing is changed before the plan is approved");
     let steps = vec!["three".to_owned(), "one, but better".to_owned()];
@@ -76,7 +74,8 @@ async fn a_plan_that_is_sent_back_is_made_again() {
     let session = opened(&mut world).await;
     world.told(Op::SelectPlanning { session, planning: Planning::Always }).await.unwrap();
     world.told(Op::Send { session, text: "go".to_owned() }).await.unwrap();
-    let proposed = |event: &Event| matches!(event, Event::Fact(fact) if matches!(fact.body, FactBody::PlanProposed { .. }));
+    let proposed =
+        |event: &Event| matches!(event, Event::Fact(fact) if matches!(fact.body, FactBody::PlanProposed { .. }));
     world.until(proposed).await;
     let comment = "use no framework".to_owned();
     world.told(Op::DecidePlan { session, decision: PlanDecision::Reject { comment } }).await.unwrap();
@@ -89,10 +88,8 @@ async fn a_plan_that_is_sent_back_is_made_again() {
 
 #[tokio::test]
 async fn a_question_waits_for_the_person() {
-    let plays = vec![
-        call(&[("ask_user", r#"{"question":"Which colour?","choices":["red","blue"]}"#)]),
-        text("Blue it is."),
-    ];
+    let plays =
+        vec![call(&[("ask_user", r#"{"question":"Which colour?","choices":["red","blue"]}"#)]), text("Blue it is.")];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
     world.start("paint it").await;
     world
@@ -210,9 +207,13 @@ async fn a_call_that_asks_runs_only_with_the_persons_word() {
     world.told(Op::Decide { session, call: second.call, decision }).await.unwrap();
     assert_eq!(world.until_ended().await, TurnOutcome::Completed, "the third call is covered");
     assert!(world.project().join("made.txt").exists());
-    let Reply::Permissions { grants, .. } = world.told(Op::ListPermissions { session }).await.unwrap() else { panic!() };
+    let Reply::Permissions { grants, .. } = world.told(Op::ListPermissions { session }).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(grants.len(), 1);
     world.told(Op::Revoke { session, scope }).await.unwrap();
-    let Reply::Permissions { grants, .. } = world.told(Op::ListPermissions { session }).await.unwrap() else { panic!() };
+    let Reply::Permissions { grants, .. } = world.told(Op::ListPermissions { session }).await.unwrap() else {
+        panic!()
+    };
     assert!(grants.is_empty());
 }
