@@ -117,6 +117,8 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Run a command in the sandbox, exactly as the agent would
+    Sandbox(SandboxVerb),
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -220,6 +222,62 @@ pub enum ModelsVerb {
     },
 }
 
+/// `kiln sandbox`.
+#[derive(Args, Debug)]
+pub struct SandboxVerb {
+    /// One more folder that the command can write; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub write: Vec<PathBuf>,
+
+    /// The project's folder cannot be written either
+    #[arg(long)]
+    pub read_only: bool,
+
+    /// Which hosts it can reach: none, for now
+    #[arg(long, value_name = "WHICH", default_value = "off")]
+    pub network: NetworkWord,
+
+    /// Fail when not everything that the sandbox promises can be held here
+    #[arg(long, value_name = "TIER")]
+    pub require: Option<Required>,
+
+    /// Show an empty home folder, with toolchains alone
+    #[arg(long)]
+    pub private_home: bool,
+
+    /// End the command after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub time: Option<u64>,
+
+    /// How many processes and threads it can have at a time
+    #[arg(long, value_name = "COUNT")]
+    pub processes: Option<u32>,
+
+    /// How much memory each of its processes can take
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    pub memory: Option<u64>,
+
+    /// The best tier to use, to try the fallbacks out
+    #[arg(long, hide = true, value_parser = ["none", "surface", "partial", "strict"])]
+    pub tier: Option<String>,
+
+    /// The program and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// What `--network` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NetworkWord {
+    Off,
+}
+
+/// What `--require` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Required {
+    Strict,
+}
+
 /// `kiln config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigVerb {
@@ -271,7 +329,8 @@ pub enum KeysVerb {
     },
 }
 
-const VERBS: &[&str] = &["new", "exec", "sessions", "export", "models", "config", "keys", "tour", "completions"];
+const VERBS: &[&str] =
+    &["new", "exec", "sessions", "export", "models", "config", "keys", "sandbox", "tour", "completions"];
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {

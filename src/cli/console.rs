@@ -87,6 +87,14 @@ impl Console {
         self.put(&clean(text))
     }
 
+    /// Bytes of a program for standard output: as they are for a file or pipe, cleaned for a terminal.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.output {
+            Stream::Terminal => self.text(&String::from_utf8_lossy(bytes)),
+            Stream::Plain => self.put_bytes(bytes),
+        }
+    }
+
     /// One line on standard output, cleaned.
     pub fn line(&mut self, text: &str) -> Result<(), Failure> {
         self.text(&format!("{text}\n"))
@@ -185,7 +193,11 @@ impl Console {
     }
 
     fn put(&mut self, text: &str) -> Result<(), Failure> {
-        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(|error| {
+        self.put_bytes(text.as_bytes())
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|error| {
             let exit = if error.kind() == io::ErrorKind::BrokenPipe { Exit::PipeClosed } else { Exit::Failed };
             let fault = Fault::new(FaultClass::Storage, "standard output cannot be written").detail(error.to_string());
             Failure::new(exit, fault)

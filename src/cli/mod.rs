@@ -18,6 +18,7 @@ mod models;
 mod open;
 mod progress;
 mod pull;
+mod sandbox;
 mod sessions;
 mod unattended;
 
@@ -43,6 +44,9 @@ use open::Place;
 /// Runs the program on its arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = crate::sandbox::stage(&arguments) {
+        return code;
+    }
     if let [_, only] = arguments.as_slice()
         && (only == "--version" || only == "-V")
     {
@@ -60,6 +64,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     if let Some(failure) = args::mistyped_verb(&parsed, &arguments) {
         return console.failure(&failure).into();
+    }
+    if let Arguments { common, verb: Some(Verb::Sandbox(verb)), .. } = parsed {
+        return sandbox::run(verb, &common, &mut console);
     }
     match dispatch(parsed, &mut console) {
         Ok(exit) => exit.into(),
@@ -112,6 +119,8 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),
         Some(Verb::Keys { verb }) => keys::run(&inputs, &verb, console),
+        // Its exit code is the command's, so it was taken care of before.
+        Some(Verb::Sandbox(_)) => Ok(Exit::Done),
         Some(Verb::Completions { shell }) => completions::print(shell, console),
     }
 }

@@ -1,0 +1,10 @@
+//! Linux: namespaces, mounts, system-call filter, Landlock.
+//!
+//! All of it runs in the hidden stage, a process of one thread. Nothing here reads settings.
+
+pub(super) mod command;
+pub(super) mod filter;
+pub(super) mod landlock;
+pub(super) mod mounts;
+pub(super) mod namespaces;
+pub(super) mod sys;
