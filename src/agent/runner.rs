@@ -144,7 +144,8 @@ fn head(text: &str, limit: usize) -> &str {
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
-    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes };
+    let open = turn.person.rights.borrow().mode == Mode::Full;
+    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, open };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
     loop {

@@ -12,6 +12,7 @@ use crate::domain::{
     StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
+use crate::tools::commands::Commands;
 use crate::tools::{Toolbox, Written};
 use crate::workspace::{self, Root};
 
@@ -42,6 +43,8 @@ pub struct TurnInput {
     pub root: Arc<Root>,
     pub limits: Limits,
     pub toolbox: Toolbox,
+    /// Runs the project's checks; `None` where no commands can run.
+    pub commands: Option<Commands>,
 }
 
 /// Why a turn ends before the model is done.

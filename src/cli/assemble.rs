@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 
 use super::args::Common;
@@ -18,7 +19,7 @@ use crate::agent::Limits;
 use crate::config::{self, Environment, FlagValue, Lasting, Origin, Paths, Settings, Shown};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
-use crate::engine::{self, Defaults, Engine, Parts};
+use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
 use crate::keychain::Keys;
 use crate::net::{Client, NetSettings, Reach};
 use crate::providers;
@@ -29,6 +30,7 @@ use crate::providers::registry::{KeySource, Registry};
 use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
+use crate::sandbox::{self, Standing};
 use crate::storage::Storage;
 
 /// How long the engine may take to put its last facts away when the program ends.
@@ -269,9 +271,21 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
             planning: inputs.settings.agent.plan,
             ..Defaults::default()
         },
+        walls: Some(Walls {
+            policy: sandbox::Policy::new(inputs.paths.data(), &inputs.environment, &inputs.paths),
+            environment: inputs.environment.clone(),
+        }),
+        standing: standing(inputs.paths.cache().to_owned()),
         grants: inputs.paths.grants(),
         troubles,
     })
+}
+
+/// Finds out in the background how well commands can be confined here.
+fn standing(cache: PathBuf) -> Pending<Standing> {
+    let found = async move { sandbox::probe_cached(&cache).await }.boxed().shared();
+    tokio::spawn(found.clone());
+    found
 }
 
 /// The database, or memory where there is none to be had: Kiln works, and says what is off.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -13,12 +14,15 @@ use super::asking::Waiting;
 use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
 use crate::agent::{self, Limits, PersonLine, Report};
+use crate::config::Environment;
 use crate::domain::{
     Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Saving,
     SessionId, SessionView, TurnId, TurnOutcome,
 };
 use crate::providers::registry::Registry;
+use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
+use crate::tools::commands::Commands;
 use crate::tools::policy::{Confinement, Grants, Trust};
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
@@ -35,11 +39,18 @@ pub struct Parts {
     pub limits: Limits,
     /// What sessions that chose nothing themselves do.
     pub defaults: Defaults,
+    /// How commands are confined; `None` where none may run.
+    pub walls: Option<Walls>,
+    /// How well commands can be confined on this machine.
+    pub standing: Pending<Standing>,
     /// Where projects' standing permissions lie.
     pub grants: PathBuf,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
 }
+
+/// Something that is being found out, for whoever asks.
+pub type Pending<T> = Shared<BoxFuture<'static, T>>;
 
 /// What holds in a session that chose nothing itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +58,14 @@ pub struct Defaults {
     pub mode: Mode,
     pub planning: Planning,
     pub trust: Trust,
-    pub confinement: Confinement,
+}
+
+/// How commands are confined, but for the folder.
+#[derive(Clone, Debug)]
+pub struct Walls {
+    pub policy: sandbox::Policy,
+    /// Kiln's own environment, of which commands see a part.
+    pub environment: Environment,
 }
 
 /// Starts the engine. `parts` is awaited on the engine's own task, so that a caller can draw before
@@ -85,6 +103,8 @@ pub(super) struct LiveSession {
     pub(super) running: Option<Running>,
     /// Every permission that stands, of the session and of its project.
     pub(super) grants: Grants,
+    /// Runs the session's commands, and holds those in the background.
+    pub(super) commands: Option<Commands>,
 }
 
 /// A turn under way.
@@ -107,6 +127,8 @@ pub(super) struct Actor {
     pub(super) sessions: HashMap<SessionId, LiveSession>,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) line: PublishLine,
+    /// How well commands are confined, as far as it is known.
+    pub(super) confinement: Confinement,
     stage: Stage,
 }
 
@@ -125,7 +147,14 @@ impl Actor {
         if parts.saving != Saving::UpToDate {
             line.send(Publish::Event(Event::Saving { saving: parts.saving.clone() })).await.ok();
         }
-        let mut actor = Self { parts, sessions: HashMap::new(), reports, line, stage: Stage::Serving };
+        let mut actor = Self {
+            parts,
+            sessions: HashMap::new(),
+            reports,
+            line,
+            confinement: Confinement::None,
+            stage: Stage::Serving,
+        };
         loop {
             tokio::select! {
                 biased;
@@ -259,7 +288,7 @@ impl Actor {
 
     pub(super) fn hold(&mut self, session: SessionId, view: SessionView, lock: SessionLock) {
         let grants = Grants::in_memory();
-        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants });
+        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants, commands: None });
     }
 
     pub(super) fn live(&self, session: SessionId) -> Result<&LiveSession, Fault> {
@@ -286,8 +315,13 @@ impl Actor {
     }
 
     /// Hands a turn over to its own task.
-    pub(super) fn spawn_turn(&mut self, session: SessionId, input: agent::TurnInput) {
+    pub(super) async fn spawn_turn(&mut self, session: SessionId, input: agent::TurnInput) {
         let cancel = CancellationToken::new();
+        self.confinement = match self.parts.standing.clone().await.tier {
+            Tier::Strict => Confinement::Strict,
+            Tier::Partial => Confinement::Partial,
+            Tier::Surface | Tier::None => Confinement::None,
+        };
         let rights = self.rights(session, &input.before);
         let (line, person) = agent::line(rights);
         let turn = input.turn;
@@ -295,6 +329,18 @@ impl Actor {
         if let Some(live) = self.sessions.get_mut(&session) {
             live.running = Some(Running { turn, cancel, task, person: line, waiting: Waiting::default() });
         }
+    }
+
+    /// What runs the session's commands.
+    pub(super) fn commands(&mut self, session: SessionId) -> Option<Commands> {
+        let walls = self.parts.walls.as_ref()?;
+        let live = self.sessions.get_mut(&session)?;
+        let root = live.view.state.project.as_ref()?.root();
+        if live.commands.is_none() {
+            let environment = sandbox::environment(&walls.environment, root);
+            live.commands = Some(Commands::new(&walls.policy, environment, root));
+        }
+        live.commands.clone()
     }
 
     /// The model that a new session gets.

@@ -35,7 +35,7 @@ impl Actor {
             planning: state.planning.unwrap_or(defaults.planning),
             grants: self.sessions.get(&session).map(|live| live.grants.clone()).unwrap_or_default(),
             trust: defaults.trust,
-            confinement: defaults.confinement,
+            confinement: self.confinement,
         }
     }
 

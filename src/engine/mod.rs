@@ -9,5 +9,5 @@ mod handle;
 mod publish;
 mod sessions;
 
-pub use actor::{Defaults, Parts, start};
+pub use actor::{Defaults, Parts, Pending, Walls, start};
 pub use handle::{Ends, Engine, Events, Submission};

@@ -148,6 +148,7 @@ impl Actor {
             Some(project) => Root::open(project.root()).map_err(|error| error.to_fault()),
             None => Err(Fault::new(FaultClass::Internal, "the session has no project")),
         };
+        let commands = self.commands(session);
         match (provider, root) {
             (Ok(provider), Ok(root)) => {
                 let input = TurnInput {
@@ -158,9 +159,10 @@ impl Actor {
                     provider,
                     root: Arc::new(root),
                     limits: self.parts.limits,
-                    toolbox: Toolbox::default(),
+                    toolbox: Toolbox::new(commands.as_ref()),
+                    commands,
                 };
-                self.spawn_turn(session, input);
+                self.spawn_turn(session, input).await;
             }
             (Err(fault), _) | (_, Err(fault)) => {
                 self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Failed { fault } }).await;

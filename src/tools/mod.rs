@@ -5,6 +5,7 @@
 //! an error.
 
 mod builtin;
+pub mod commands;
 pub mod live;
 pub mod policy;
 mod toolbox;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::live::{LiveTool, TypedLive, ask_user::AskUser};
+use super::commands::Commands;
+use super::live::{LiveTool, TypedLive, ask_user::AskUser, job::Job, shell::Shell};
 use super::{TOOLS, Tool};
 use crate::domain::Touch;
 
@@ -57,15 +58,18 @@ pub struct Toolbox {
     tools: Vec<AnyTool>,
 }
 
-impl Default for Toolbox {
-    fn default() -> Self {
+impl Toolbox {
+    /// Kiln's own tools; those that run commands only where commands can run.
+    pub fn new(commands: Option<&Commands>) -> Self {
         let blocking = TOOLS.iter().copied().map(AnyTool::Blocking);
-        let live: [Arc<dyn LiveTool>; 1] = [Arc::new(TypedLive(AskUser))];
+        let mut live: Vec<Arc<dyn LiveTool>> = vec![Arc::new(TypedLive(AskUser))];
+        if let Some(commands) = commands {
+            live.push(Arc::new(TypedLive(Shell(commands.clone()))));
+            live.push(Arc::new(TypedLive(Job(commands.clone()))));
+        }
         Self { tools: blocking.chain(live.into_iter().map(AnyTool::Live)).collect() }
     }
-}
 
-impl Toolbox {
     /// Adds a tool; one of the same name is replaced.
     pub fn add(&mut self, tool: Arc<dyn LiveTool>) {
         self.tools.retain(|known| known.name() != tool.name());

@@ -192,6 +192,8 @@ impl World {
                 scratch: path.join("scratch"),
                 defaults: kiln::engine::Defaults::default(),
                 grants: path.join("grants"),
+                walls: Some(walls(&path)),
+                standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
                 limits: Limits::default(),
                 troubles: Vec::new(),
             })
@@ -318,4 +320,11 @@ impl World {
             })
             .collect()
     }
+}
+
+/// Commands confined to the project, with nothing of the real environment but where programs are.
+fn walls(home: &std::path::Path) -> kiln::engine::Walls {
+    let environment = kiln::config::Environment::from_pairs([("PATH", "/usr/bin:/bin")]);
+    let policy = kiln::sandbox::Policy::new(home, &environment, &kiln::config::Paths::below(&home.join("kiln")));
+    kiln::engine::Walls { policy, environment }
 }

@@ -4,6 +4,8 @@
 //! While it runs it sends [`Wish`]es; what it comes to is a [`ToolAnswer`] like any other.
 
 pub mod ask_user;
+pub mod job;
+pub mod shell;
 
 use std::sync::Arc;
 
@@ -31,6 +33,8 @@ pub enum Wish {
 pub struct LiveContext {
     pub root: Arc<Root>,
     pub wishes: mpsc::Sender<Wish>,
+    /// Whether commands run without the sandbox, since the session may do everything.
+    pub open: bool,
 }
 
 /// A tool that takes its time, whatever its arguments.
