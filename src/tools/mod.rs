@@ -5,6 +5,7 @@
 //! an error.
 
 mod builtin;
+pub mod policy;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
