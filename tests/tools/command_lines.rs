@@ -74,6 +74,9 @@ fn ten_megabytes_are_judged_at_once_and_ask() {
     for line in ["$(".repeat(100_000), "{ ".repeat(100_000), "! ".repeat(100_000), "a && ".repeat(50_000)] {
         assert!(!reads(&line));
     }
+    // Understood, and as large as it may be.
+    assert!(reads(&vec!["echo 'a' b \"c\""; 400].join(" | ")));
+    assert!(reads(&format!("echo {}", "'a'b ".repeat(12_000))));
     assert!(begun.elapsed().as_secs() < 20);
 }
 

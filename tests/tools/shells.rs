@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use kiln::tools::policy::command_line::{self, WordKind};
+use kiln::tools::policy::command_line::{self, Redirection, SimpleCommand, WordKind};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 /// The words of each command that a shell really runs: there is one program, which prints its words.
 fn run(shell: &str, line: &str, folder: &std::path::Path) -> Option<Vec<Vec<String>>> {
@@ -12,7 +13,7 @@ fn run(shell: &str, line: &str, folder: &std::path::Path) -> Option<Vec<Vec<Stri
         std::fs::create_dir_all(folder.join("bin")).unwrap();
         let log = folder.join("log");
         let text = format!(
-            "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >>'{0}'\nprintf '\\n\\0' >>'{0}'\n",
+            "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >>'{0}'\nprintf 'end of p\\0' >>'{0}'\n",
             log.display()
         );
         std::fs::write(&program, text).unwrap();
@@ -36,7 +37,7 @@ fn run(shell: &str, line: &str, folder: &std::path::Path) -> Option<Vec<Vec<Stri
     let mut commands = vec![Vec::new()];
     for word in text.split('\0').filter(|word| !word.is_empty()) {
         match word {
-            "\n" => commands.push(Vec::new()),
+            "end of p" => commands.push(Vec::new()),
             word => commands.last_mut().unwrap().push(word.to_owned()),
         }
     }
@@ -46,6 +47,15 @@ fn run(shell: &str, line: &str, folder: &std::path::Path) -> Option<Vec<Vec<Stri
 
 fn ours(line: &str) -> Option<Vec<Vec<String>>> {
     let parsed = command_line::parse(line).ok()?;
+    // There is but one program and one file; a comment can make a program of what was a word.
+    let elsewhere = |redirection: &Redirection| {
+        let (Redirection::Read(word) | Redirection::Write(word)) = redirection;
+        word.text != "/dev/null"
+    };
+    let other = |command: &SimpleCommand| command.words[0].text != "p" || command.redirections.iter().any(elsewhere);
+    if parsed.commands.iter().any(other) {
+        return None;
+    }
     let words = parsed.commands.iter().map(|command| {
         let rest = command.words.iter().skip(1);
         // Nothing matches here, so that patterns stay as they are; empty words are left out on both sides.

@@ -10,7 +10,9 @@
 use std::fmt;
 
 /// Longer lines are not understood, in bytes.
-pub const MAX_BYTES: usize = 256 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024;
+/// A line of more commands is not understood.
+pub const MAX_COMMANDS: usize = 500;
 
 /// A line that was understood: its commands in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,6 +240,9 @@ impl Parser<'_> {
             let joint = self.joint()?;
             command.piped |= joint == Joint::Pipe;
             commands.push(command);
+            if commands.len() > MAX_COMMANDS {
+                return self.doubt("it holds too many commands to be checked");
+            }
             before = joint;
         }
         if before != Joint::End {
