@@ -5,6 +5,8 @@
 mod command_lines;
 #[path = "tools/grants.rs"]
 mod grants;
+#[path = "tools/searching.rs"]
+mod searching;
 #[cfg(unix)]
 #[path = "tools/shells.rs"]
 mod shells;

@@ -19,6 +19,8 @@ pub static TOOLS: &[&dyn Tool] = &[
     &Typed(builtin::set_plan::SetPlan),
     &Typed(builtin::finish_step::FinishStep),
     &Typed(builtin::list_files::ListFiles),
+    &Typed(builtin::glob::Glob),
+    &Typed(builtin::grep::Grep),
     &Typed(builtin::read_file::ReadFile),
     &Typed(builtin::write_file::WriteFile),
 ];
@@ -173,6 +175,14 @@ fn unspoken(name: &str) -> Vec<Touch> {
 /// Reading a path that a call names; a path that is refused later touches nothing.
 fn reads(path: &str) -> Vec<Touch> {
     ProjectPath::parse(path).map(|path| Touch::Read { path }).into_iter().collect()
+}
+
+/// A folder or a file to begin at: nothing, `.` and `/` at the end are all right here.
+fn place(path: Option<&str>) -> Result<Option<ProjectPath>, String> {
+    match path.map(|path| path.trim().trim_end_matches(['/', '\\'])) {
+        None | Some("" | ".") => Ok(None),
+        Some(path) => ProjectPath::parse(path).map(Some).map_err(|refusal| refusal.to_string()),
+    }
 }
 
 /// Writing a path that a call names; a path that is refused later touches nothing.
