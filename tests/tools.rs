@@ -3,6 +3,8 @@
 
 #[path = "tools/command_lines.rs"]
 mod command_lines;
+#[path = "tools/fetching.rs"]
+mod fetching;
 #[path = "tools/grants.rs"]
 mod grants;
 #[path = "tools/searching.rs"]
