@@ -24,9 +24,16 @@ pub static TOOLS: &[&dyn Tool] = &[
     &Typed(builtin::set_plan::SetPlan),
     &Typed(builtin::finish_step::FinishStep),
     &Typed(builtin::list_files::ListFiles),
+    &Typed(builtin::glob::Glob),
+    &Typed(builtin::grep::Grep),
     &Typed(builtin::read_file::ReadFile),
     &Typed(builtin::write_file::WriteFile),
 ];
+
+pub use builtin::fetch_url::{PrivateHosts, fetch, is_public};
+
+/// `fetch_url` waits for the network: it is done by [`fetch`], not by [`Tool::run`], and so not in [`TOOLS`].
+pub static FETCH_URL: &dyn Tool = &Typed(builtin::fetch_url::FetchUrl);
 
 /// The tool of that name.
 pub fn find(name: &str) -> Option<&'static dyn Tool> {
@@ -173,6 +180,14 @@ fn reads(path: &str) -> Vec<Touch> {
     ProjectPath::parse(path).map(|path| Touch::Read { path }).into_iter().collect()
 }
 
+/// A folder or a file to begin at: nothing, `.` and `/` at the end are all right here.
+fn place(path: Option<&str>) -> Result<Option<ProjectPath>, String> {
+    match path.map(|path| path.trim().trim_end_matches(['/', '\\'])) {
+        None | Some("" | ".") => Ok(None),
+        Some(path) => ProjectPath::parse(path).map(Some).map_err(|refusal| refusal.to_string()),
+    }
+}
+
 /// Writing a path that a call names; a path that is refused later touches nothing.
 fn writes(path: &str) -> Vec<Touch> {
     ProjectPath::parse(path).map(|path| Touch::Write { path }).into_iter().collect()
@@ -242,7 +257,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), TOOLS.len(), "two tools share a name");
         let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tools/builtin")).unwrap();
-        let count = files.filter(|f| f.as_ref().unwrap().file_name() != "mod.rs").count();
+        let count = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            // The readable text of a page is `fetch_url`'s, which waits for the network.
+            .filter(|name| !["mod.rs", "page.rs", "fetch_url.rs"].contains(&name.as_str()))
+            .count();
         assert_eq!(count, TOOLS.len(), "a file in builtin/ is not registered");
     }
 }

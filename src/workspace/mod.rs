@@ -9,6 +9,7 @@ pub mod diff;
 mod error;
 pub mod lines;
 mod root;
+mod search;
 pub mod undo;
 mod walk;
 
@@ -21,6 +22,7 @@ mod beneath;
 
 pub use error::WorkspaceError;
 pub use root::{Access, MAX_BYTES, OpenFile, Root};
+pub use search::{Found, FoundKind, Onward, Visitor, Walked};
 pub use walk::{Listing, MAX_FILES};
 
 /// Temporary files begin like this and end with [`TEMPORARY_END`]; they belong to no project.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::beneath::Folder;
 use super::error::WorkspaceError;
+use super::search::{self, Visitor, Walked};
 use super::walk::{self, Listing};
 use crate::domain::{ContentHash, ProjectPath};
 
@@ -109,6 +110,17 @@ impl Root {
     /// included, `.git` and symbolic links left out.
     pub fn files(&self) -> Result<Listing, WorkspaceError> {
         walk::files(&self.path)
+    }
+
+    /// Tells of every file and folder below `below` (the whole project when absent) that [`Root::files`]
+    /// would count, in no order, from several threads with a visitor each. A folder that is ignored but named
+    /// is gone through all the same.
+    pub fn walk<'s>(
+        &self,
+        below: Option<&ProjectPath>,
+        visitor: &mut dyn FnMut() -> Visitor<'s>,
+    ) -> Result<Walked, WorkspaceError> {
+        search::walk(&self.path, below, visitor)
     }
 
     /// Whether a file is a program; `None` when there is no such file.

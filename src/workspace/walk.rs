@@ -60,12 +60,12 @@ pub(super) fn files(root: &Path) -> Result<Listing, WorkspaceError> {
 }
 
 /// Git's own folder, and what a Kiln that was killed left behind.
-fn left_out(name: &std::ffi::OsStr) -> bool {
+pub(super) fn left_out(name: &std::ffi::OsStr) -> bool {
     name.eq_ignore_ascii_case(".git") || name.to_str().is_some_and(is_temporary)
 }
 
 /// The path below the root, where it reads back as exactly itself.
-fn project_path(root: &Path, path: &Path) -> Option<ProjectPath> {
+pub(super) fn project_path(root: &Path, path: &Path) -> Option<ProjectPath> {
     let below = path.strip_prefix(root).ok()?;
     let parts: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
     let text = parts?.join("/");
