@@ -109,6 +109,8 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Trust this folder's own settings, after showing what they set
+    Trust(TrustVerb),
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -250,20 +252,50 @@ pub enum KeysVerb {
     Set {
         /// The provider's id, such as `openai`
         provider: String,
+        /// A name for it, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
         /// Store it in the encrypted file, not in the keychain
         #[arg(long)]
         file: bool,
     },
     /// List the stored keys: names and places, never values
     List,
+    /// Choose which of a provider's keys is used
+    Use {
+        /// The provider's id, such as `openai`
+        provider: String,
+        /// The key's name, as `kiln keys list` shows it
+        name: String,
+    },
     /// Delete a stored key
     Rm {
         /// The provider's id, such as `openai`
         provider: String,
+        /// The key's name, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
 }
 
-const VERBS: &[&str] = &["new", "exec", "sessions", "export", "models", "config", "keys", "tour", "completions"];
+/// `kiln trust`.
+#[derive(Args, Debug)]
+pub struct TrustVerb {
+    /// Take trust back
+    #[arg(long, conflicts_with = "list")]
+    pub revoke: bool,
+
+    /// List the trusted folders
+    #[arg(long)]
+    pub list: bool,
+
+    /// Do not ask in a terminal
+    #[arg(long, conflicts_with_all = ["list", "revoke"])]
+    pub yes: bool,
+}
+
+const VERBS: &[&str] =
+    &["new", "exec", "sessions", "export", "models", "config", "keys", "trust", "tour", "completions"];
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {

@@ -19,6 +19,7 @@ mod open;
 mod progress;
 mod pull;
 mod sessions;
+mod trust;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -67,9 +68,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let Arguments { common, prompt, verb } = arguments;
+    let Arguments { mut common, prompt, verb } = arguments;
     if let Some(Verb::Completions { shell }) = verb {
         return completions::print(shell, console);
+    }
+    if matches!(verb, Some(Verb::New { .. } | Verb::Tour)) {
+        // What lies in the current folder has no say in another project.
+        common.scratch = true;
     }
     let mut inputs = Inputs::read(&common)?;
     let _log = logging::start(&inputs, console);
@@ -111,6 +116,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),
         Some(Verb::Keys { verb }) => keys::run(&inputs, &verb, console),
+        Some(Verb::Trust(verb)) => trust::run(&inputs, &common, &verb, console),
         Some(Verb::Completions { shell }) => completions::print(shell, console),
     }
 }
