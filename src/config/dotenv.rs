@@ -30,8 +30,7 @@ pub(super) fn parse(text: &str) -> Vec<Variable> {
                 value.map(|value| Variable { name, value: Some(value), line })
             }
             Err(dotenvy::Error::LineParse(broken, _)) => {
-                let name = name_of(broken.lines().next().unwrap_or_default())?.to_owned();
-                let line = lines.of(&name);
+                let (name, line) = lines.broken(broken.lines().next().unwrap_or_default())?;
                 Some(Variable { name, value: None, line })
             }
             Err(_) => None,
@@ -51,6 +50,15 @@ impl Lines<'_> {
         self.seen.push(name.to_owned());
         let mut matching = self.text.lines().enumerate().filter(|(_, line)| name_of(line) == Some(name));
         matching.nth(before).map_or(1, |(index, _)| index + 1)
+    }
+
+    /// The parser tells a broken line, or what stands behind its `=`.
+    fn broken(&mut self, text: &str) -> Option<(String, usize)> {
+        let text = text.trim_end();
+        let line = self.text.lines().find(|line| line.trim_end().ends_with(text))?;
+        let name = name_of(line)?.to_owned();
+        let line = self.of(&name);
+        Some((name, line))
     }
 }
 
