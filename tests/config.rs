@@ -253,6 +253,24 @@ fn an_edit_keeps_every_comment_and_the_layout() {
 }
 
 #[test]
+fn inline_tables_dotted_names_and_lines_that_go_keep_their_comments() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("config.toml");
+    let before = "ui = { theme = \"dark\", mouse = true } # look\nagent.max_requests = 5 # few\n\n[network]\n# slow line\nidle_timeout_s = 200 # wait\n# a note\nconnect_timeout_s = 20\n";
+    fs::write(&path, before).unwrap();
+    edit(&path, "ui.theme", &text("light")).unwrap();
+    edit(&path, "agent.max_requests", &Edit::Set(toml::Value::Integer(6))).unwrap();
+    edit(&path, "network.idle_timeout_s", &Edit::Unset).unwrap();
+    let after = before.replace("dark", "light").replace("= 5", "= 6").replace("idle_timeout_s = 200 # wait\n", "");
+    assert_eq!(fs::read_to_string(&path).unwrap(), after);
+    edit(&path, "ui.frame_rate", &Edit::Set(toml::Value::Integer(20))).unwrap();
+    edit(&path, "ui.mouse", &Edit::Unset).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("# look") && text.contains("frame_rate = 20") && !text.contains("mouse"), "{text}");
+    toml::from_str::<Settings>(&text).unwrap();
+}
+
+#[test]
 fn a_refused_edit_changes_nothing() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("config.toml");

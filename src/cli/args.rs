@@ -289,7 +289,7 @@ pub struct TrustVerb {
     #[arg(long)]
     pub list: bool,
 
-    /// Do not ask in a terminal
+    /// Trust without asking
     #[arg(long, conflicts_with_all = ["list", "revoke"])]
     pub yes: bool,
 }

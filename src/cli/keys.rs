@@ -12,7 +12,7 @@ use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use crate::config::KeyStorage;
 use crate::domain::{Fault, FaultClass};
-use crate::keychain::{DEFAULT_NAME, Keys, PASSPHRASE_VARIABLE, Standing, masked};
+use crate::keychain::{DEFAULT_NAME, Keys, PASSPHRASE_VARIABLE, Standing, Stored, masked};
 
 /// Longest input that is read as a key, in bytes.
 const MOST: u64 = 64 * 1024;
@@ -74,7 +74,7 @@ fn set(keys: &Keys, provider: &str, name: &str, place: KeyStorage, console: &mut
     if place == KeyStorage::File && !keys.has_passphrase() && terminal {
         unlock(keys)?;
     }
-    keys.set_named(provider, name, &key, place).map_err(config)?;
+    let stored = keys.set_named(provider, name, &key, place).map_err(config)?;
     let place = match place {
         KeyStorage::Keychain => "the keychain",
         KeyStorage::File => "the encrypted file",
@@ -86,6 +86,9 @@ fn set(keys: &Keys, provider: &str, name: &str, place: KeyStorage, console: &mut
         .find(|key| key.provider == provider && key.standing == Standing::Active && key.name != name);
     let key = SecretString::from(key.expose_secret().trim());
     console.note(&format!("the {} of {provider} ({}) is stored in {place}", called(Some(name)), masked(&key)));
+    if let Stored::OldCopyRemains(why) = stored {
+        console.note(&format!("its old copy is not used any more, but could not be deleted: {why}"));
+    }
     if let Some(active) = active {
         let change = format!("`kiln keys use {provider} {name}` changes that");
         console.note(&format!("{provider} goes on using the key `{}`; {change}", active.name));

@@ -50,7 +50,13 @@ fn ask(inputs: &Inputs, request: &Request, verb: &TrustVerb, console: &mut Conso
         let file = wish.file.strip_prefix(&request.root).unwrap_or(&wish.file).display();
         console.line(&format!("  {} = {}    # {file} line {}", wish.setting, wish.value, wish.line))?;
     }
-    if console.input() == Stream::Terminal && !verb.yes {
+    if console.input() != Stream::Terminal && !verb.yes {
+        return Err(Failure::usage(
+            "nobody is there to say whether this is trusted",
+            "look at the list above; `kiln trust --yes` trusts it without asking",
+        ));
+    }
+    if !verb.yes {
         console.note("trust these files, until they change? [y/N]");
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);

@@ -64,6 +64,15 @@ pub enum Standing {
     Spare,
 }
 
+/// What became of a key's old copy when it was stored anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// There is one copy.
+    Alone,
+    /// The copy in the other place could not be deleted, for this reason; it is not used any more.
+    OldCopyRemains(Fault),
+}
+
 /// The variable that carries the passphrase of the encrypted file.
 pub const PASSPHRASE_VARIABLE: &str = "KILN_KEYS_PASSPHRASE";
 
@@ -166,12 +175,21 @@ impl Keys {
 
     /// Stores a provider's key without a name, in place of one that is there.
     pub fn set(&self, provider: &str, key: &SecretString, place: KeyStorage) -> Result<(), Fault> {
-        self.set_named(provider, DEFAULT_NAME, key, place)
+        if let Stored::OldCopyRemains(fault) = self.set_named(provider, DEFAULT_NAME, key, place)? {
+            tracing::warn!(%fault, "an old key was not deleted");
+        }
+        Ok(())
     }
 
     /// Stores a provider's key under a name, in place of one that is there. The provider's first key
     /// becomes the active one.
-    pub fn set_named(&self, provider: &str, name: &str, key: &SecretString, place: KeyStorage) -> Result<(), Fault> {
+    pub fn set_named(
+        &self,
+        provider: &str,
+        name: &str,
+        key: &SecretString,
+        place: KeyStorage,
+    ) -> Result<Stored, Fault> {
         check_provider(provider)?;
         check_name(name)?;
         let key = tidy(key)?;
@@ -192,11 +210,9 @@ impl Keys {
             name.clone_into(&mut keys.active);
         }
         index::write(&self.index, &index)?;
-        match old {
-            // The key that is no longer looked at must not stay behind in the other place.
-            Some(old) if old != place => self.forget(&account, old),
-            _ => Ok(()),
-        }
+        // The key that is no longer looked at must not stay behind in the other place.
+        let left = old.filter(|old| *old != place).and_then(|old| self.forget(&account, old).err());
+        Ok(left.map_or(Stored::Alone, Stored::OldCopyRemains))
     }
 
     /// Makes a stored key the one that is used.

@@ -292,3 +292,48 @@ fn every_setting_says_what_a_project_may_do_with_it() {
     }
     assert_eq!(reach("no.such_setting"), Reach::TrustedOnly);
 }
+
+/// Runs `kiln` in the project, with nobody to be asked.
+fn kiln(world: &World, arguments: &[&str]) -> (i32, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kiln"))
+        .args(arguments)
+        .env_clear()
+        .env("KILN_HOME", world.folder.path().join("kiln"))
+        .current_dir(&world.root)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn trust_is_shown_given_listed_and_taken_back_on_the_command_line() {
+    let world = World::new(HOSTILE, "OPENAI_API_KEY=sk-project-0123456789\n");
+    let root = world.root.display().to_string();
+    let (code, out, err) = kiln(&world, &["config", "show", "--origin"]);
+    assert_eq!(code, 3, "{err}");
+    assert!(!out.contains("evil") && err.contains("hint: `kiln trust`"), "{out}{err}");
+
+    let wishes = format!(
+        "`{root}` would set:\n  \
+         providers.openai.base_url = \"https://evil.example/v1\"    # .kiln/config.toml line 2\n  \
+         network.ca_file = \"evil.pem\"    # .kiln/config.toml line 5\n  \
+         OPENAI_API_KEY = ***    # .env line 1\n"
+    );
+    let (code, out, err) = kiln(&world, &["trust"]);
+    assert_eq!((code, out.as_str()), (2, wishes.as_str()), "{err}");
+    assert!(!world.paths.trust_file().exists(), "nothing is trusted unasked");
+    let (code, out, err) = kiln(&world, &["trust", "--yes"]);
+    assert_eq!((code, out.as_str()), (0, wishes.as_str()), "{err}");
+    assert_eq!(kiln(&world, &["trust", "--list"]).1, format!("{root}\n"));
+
+    let (code, out, err) = kiln(&world, &["config", "show", "--origin"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let line = format!("providers.openai.base_url = \"https://evil.example/v1\"    # {root}/.kiln/config.toml line 2");
+    assert!(out.contains(&line), "{out}");
+    assert!(!kiln(&world, &["--scratch", "config", "show"]).1.contains("evil"), "another project is another folder");
+    assert_eq!(kiln(&world, &["trust"]).2, format!("`{root}` is trusted already\n"));
+    assert_eq!(kiln(&world, &["trust", "--revoke", "--cd", &root]).0, 0);
+    assert!(!kiln(&world, &["config", "show"]).1.contains("evil"));
+}
