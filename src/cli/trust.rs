@@ -43,9 +43,9 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &TrustVerb, console: &
 fn ask(inputs: &Inputs, request: &Request, verb: &TrustVerb, console: &mut Console) -> Result<Exit, Failure> {
     let again = match request.before {
         Before::Never => "",
-        Before::OtherFiles => ", whose files changed since it was trusted",
+        Before::OtherFiles => ", whose files changed since it was trusted,",
     };
-    console.line(&format!("`{}`{again}, would set:", request.root.display()))?;
+    console.line(&format!("`{}`{again} would set:", request.root.display()))?;
     for wish in &request.wishes {
         let file = wish.file.strip_prefix(&request.root).unwrap_or(&wish.file).display();
         console.line(&format!("  {} = {}    # {file} line {}", wish.setting, wish.value, wish.line))?;
