@@ -122,9 +122,11 @@ fn answer(key: &str, turn: usize) -> String {
         "x-request-id: {key}\r\nset-cookie: auth={key}\r\nwww-authenticate: Bearer {key}\r\nserver: {key}\r\nconnection: close\r\n"
     );
     let stream = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{echoes}\r\n");
-    let error = format!(
-        "{{\"error\":{{\"message\":\"Incorrect API key provided: {key}. Sent: 'Bearer {key}'\",\"type\":\"{key}\",\"code\":\"{key}\"}}}}"
-    );
+    let text = |form: &Vec<u8>| String::from_utf8(form.clone()).unwrap();
+    let coded: Vec<String> =
+        forms(key).iter().map(|(_, form)| text(form)).filter(|form| !form.contains('\0')).collect();
+    let message = format!("Incorrect API key provided: {key}. Sent: 'Bearer {key}', that is {}", coded.join(" "));
+    let error = serde_json::json!({"error": {"message": message, "type": key, "code": key}}).to_string();
     match turn {
         1 => format!(
             "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{echoes}\r\n{error}",
