@@ -35,7 +35,7 @@ impl Scrubber {
     pub fn new(known: Vec<SecretString>) -> Self {
         let mut all: Vec<SecretString> = known.into_iter().filter(|key| key.expose_secret().len() >= 6).collect();
         let coded: Vec<SecretString> =
-            all.iter().filter(|key| key.expose_secret().len() >= 12).flat_map(|key| encoded(key)).collect();
+            all.iter().filter(|key| key.expose_secret().len() >= 12).flat_map(encoded).collect();
         all.extend(coded);
         Self { known: all }
     }
