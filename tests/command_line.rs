@@ -65,7 +65,7 @@ fn the_version_is_one_line() {
 
 #[test]
 fn every_verb_has_help() {
-    let verbs: [&[&str]; 24] = [
+    let verbs: [&[&str]; 26] = [
         &[],
         &["new"],
         &["exec"],
@@ -87,7 +87,9 @@ fn every_verb_has_help() {
         &["keys"],
         &["keys", "set"],
         &["keys", "list"],
+        &["keys", "use"],
         &["keys", "rm"],
+        &["trust"],
         &["tour"],
         &["completions"],
     ];

@@ -11,6 +11,9 @@ use kiln::config::write::{Edit, edit, init};
 use kiln::config::{Environment, FlagValue, KeyStorage, Lasting, Loaded, Origin, Paths, Settings, load};
 use tempfile::TempDir;
 
+#[path = "config/project.rs"]
+mod project;
+
 const NOTHING: [(&str, &str); 0] = [];
 
 /// A home folder with this settings file, and what is loaded from it.
@@ -119,37 +122,58 @@ fn unusable_values_leave_the_layer_below_in_force() {
 }
 
 #[test]
-fn a_broken_file_is_shown_with_a_caret_and_kiln_runs_with_defaults() {
-    let (home, loaded) = loaded("[ui]\ntheme = \"dark\n", &[("KILN_UI__MOUSE", "false")], &[]);
-    let words = words(&home, &loaded);
-    assert_eq!(words.len(), 1, "{words:?}");
-    let expected = "the settings file `HOME/config/config.toml` is not valid TOML, so Kiln runs with its defaults: \
+fn a_broken_file_is_shown_with_a_caret_and_leaves_kiln_without_connections() {
+    let file =
+        "[ui]\ntheme = \"dark\n[agent]\nmax_requests = 5\nmax_output_tokens = 9\n[providers.x]\nwire = \"chat\"\n";
+    let (home, broken) = loaded(file, &[("KILN_UI__MOUSE", "false")], &[]);
+    let said = words(&home, &broken);
+    assert_eq!(said.len(), 1, "{said:?}");
+    let expected = "the settings file `HOME/config/config.toml` is not valid TOML, so Kiln runs with its defaults and \
+                    refuses every connection: \
                     TOML parse error at line 2, column 14\n  |\n2 | theme = \"dark\n  |              ^\n";
-    assert!(words[0].starts_with(expected), "{}", words[0]);
-    assert!(!loaded.settings.ui.mouse, "the other layers still count");
-    assert_eq!(loaded.settings.ui.theme, "auto");
+    assert!(said[0].starts_with(expected), "{}", said[0]);
+    assert!(said[0].contains("hint: correct the marked place; `KILN_NETWORK__OFFLINE=false` allows"), "{}", said[0]);
+    assert!(!broken.settings.ui.mouse, "the other layers still count");
+    assert_eq!(broken.settings.ui.theme, "auto");
+    // What the file said about addresses is lost, so nothing may go to the default ones.
+    assert!(broken.settings.network.offline);
+    let path = home.path().join("config/config.toml");
+    assert_eq!(origin(&broken, "network.offline"), Origin::Unreadable { path });
+    // What lowers rights is kept where it can be read; nothing else is.
+    assert_eq!(broken.settings.agent.max_requests, 5);
+    assert_eq!(broken.settings.agent.max_output_tokens, Some(9));
+    assert!(broken.settings.providers.is_empty());
+
+    let (_home, allowed) = loaded(file, &[("KILN_NETWORK__OFFLINE", "false")], &[]);
+    assert!(!allowed.settings.network.offline, "the person may say so for one run");
 }
 
 #[test]
 fn odd_files_never_stop_the_start() {
-    for file in [
-        "\u{feff}[ui]\nmouse = true\n",
-        "ui = 3\n",
-        "[[ui]]\n",
-        "providers = []\n",
-        "",
-        "\0",
-        "[ui.theme]\n",
-        "a.b.c.d = 1\n",
+    let offline = {
+        let mut settings = Settings::default();
+        settings.network.offline = true;
+        settings
+    };
+    for (file, expected) in [
+        ("\u{feff}[ui]\nmouse = true\n", Settings::default()),
+        ("ui = 3\n", Settings::default()),
+        ("[[ui]]\n", Settings::default()),
+        ("providers = []\n", Settings::default()),
+        ("", Settings::default()),
+        ("\0", offline.clone()),
+        ("[ui.theme]\n", Settings::default()),
+        ("a.b.c.d = 1\n", Settings::default()),
     ] {
         let (_home, loaded) = loaded(file, &[], &[]);
-        assert_eq!(loaded.settings, Settings::default(), "{file:?}");
+        assert_eq!(loaded.settings, expected, "{file:?}");
     }
     let home = TempDir::new().unwrap();
     let paths = Paths::below(home.path());
     fs::create_dir_all(paths.settings_file()).unwrap();
     let loaded = load(&paths, &Environment::default(), &[]);
     assert_eq!(loaded.troubles.len(), 1, "a folder in the file's place is told");
+    assert_eq!(loaded.settings, offline);
 }
 
 #[test]
@@ -181,7 +205,7 @@ fn the_example_holds_every_setting_and_exactly_the_defaults() {
 fn the_list_of_settings_is_the_schema() {
     let full: Settings = toml::from_str(
         "model = { provider = 'a', name = 'b' }\n\
-         providers.p = { base_url = 'http://h', key_env = 'K', default_model = 'm', wire = 'w' }\n\
+         providers.p = { base_url = 'http://h', key_env = 'K', key_name = 'k', default_model = 'm', wire = 'w' }\n\
          agent = { max_output_tokens = 1 }\nnetwork = { ca_file = 'f' }",
     )
     .unwrap();
@@ -226,6 +250,24 @@ fn an_edit_keeps_every_comment_and_the_layout() {
     let settings: Settings = toml::from_str(&after).unwrap();
     assert_eq!(settings.keys.storage, KeyStorage::File);
     assert!(!after.contains("mouse"));
+}
+
+#[test]
+fn inline_tables_dotted_names_and_lines_that_go_keep_their_comments() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("config.toml");
+    let before = "ui = { theme = \"dark\", mouse = true } # look\nagent.max_requests = 5 # few\n\n[network]\n# slow line\nidle_timeout_s = 200 # wait\n# a note\nconnect_timeout_s = 20\n";
+    fs::write(&path, before).unwrap();
+    edit(&path, "ui.theme", &text("light")).unwrap();
+    edit(&path, "agent.max_requests", &Edit::Set(toml::Value::Integer(6))).unwrap();
+    edit(&path, "network.idle_timeout_s", &Edit::Unset).unwrap();
+    let after = before.replace("dark", "light").replace("= 5", "= 6").replace("idle_timeout_s = 200 # wait\n", "");
+    assert_eq!(fs::read_to_string(&path).unwrap(), after);
+    edit(&path, "ui.frame_rate", &Edit::Set(toml::Value::Integer(20))).unwrap();
+    edit(&path, "ui.mouse", &Edit::Unset).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("# look") && text.contains("frame_rate = 20") && !text.contains("mouse"), "{text}");
+    toml::from_str::<Settings>(&text).unwrap();
 }
 
 #[test]

@@ -5,13 +5,18 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use kiln::config::{Environment, KeyStorage, Paths};
-use kiln::keychain::{KeyOrigin, Keys};
+use kiln::keychain::{KeyOrigin, Keys, Standing};
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
+
+#[path = "keychain/leaks.rs"]
+mod leaks;
+
+use leaks::files;
 
 const KEY: &str = "sk-test-4f1b2c3d5e6f7a8b9c0d";
 
@@ -24,34 +29,11 @@ fn secret(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
-}
-
-/// No file holds the key as it is, backwards, in hex or in base64 at any of its three alignments.
+/// No file holds the key in any of its forms.
 fn assert_key_in_no_file(folder: &Path) {
-    use base64::Engine as _;
-    let mut forms: Vec<Vec<u8>> = vec![KEY.into(), KEY.bytes().rev().collect()];
-    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
-    forms.extend([hex.to_uppercase().into_bytes(), hex.into_bytes()]);
-    for skip in 0..3 {
-        let coded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&KEY[skip..skip + 24]);
-        forms.push(coded.into_bytes());
-    }
-    forms.push(KEY.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    let files = files(folder);
-    assert!(!files.is_empty());
-    for file in files {
-        let bytes = fs::read(&file).unwrap();
-        for form in &forms {
-            assert!(!bytes.windows(form.len()).any(|window| window == form), "a key is in {}", file.display());
-        }
+    assert!(!files(folder).is_empty());
+    for file in files(folder) {
+        leaks::assert_absent(KEY, &fs::read(&file).unwrap(), &file.display().to_string());
     }
 }
 
@@ -164,6 +146,53 @@ fn names_and_keys_that_cannot_be_are_refused() {
     assert!(keys.list().unwrap().is_empty());
 }
 
+#[test]
+fn a_provider_has_several_keys_and_one_of_them_is_used() {
+    let home = TempDir::new().unwrap();
+    let keys = keys(home.path(), Some("p"));
+    let get = || keys.get("openai").unwrap().unwrap().0.expose_secret().to_owned();
+    keys.set_named("openai", "work", &secret("key-of-work"), KeyStorage::File).unwrap();
+    assert_eq!(get(), "key-of-work", "the first key is the active one");
+    keys.set("openai", &secret("key-of-mine"), KeyStorage::File).unwrap();
+    assert_eq!(get(), "key-of-work", "another key changes nothing by itself");
+    keys.activate("openai", "default").unwrap();
+    assert_eq!(get(), "key-of-mine");
+    let named = |name| keys.find_named("openai", Some(name), &[]).map(|key| key.unwrap().0.expose_secret().to_owned());
+    assert_eq!(named("work").unwrap(), "key-of-work");
+    let missing = named("wrok").unwrap_err();
+    assert_eq!(missing.sentence, "no key named `wrok` is stored for openai");
+    assert_eq!(missing.hint.as_deref(), Some("it has `default`, `work`; `kiln keys list` shows all"));
+    assert!(keys.activate("openai", "wrok").is_err() && keys.activate("groq", "work").is_err());
+    let listed: Vec<(String, Standing)> = keys.list().unwrap().into_iter().map(|k| (k.name, k.standing)).collect();
+    assert_eq!(listed, [("default".to_owned(), Standing::Active), ("work".to_owned(), Standing::Spare)]);
+
+    let unclear = keys.remove("openai").unwrap_err();
+    assert_eq!(unclear.to_string(), "openai has several keys: `default`, `work`");
+    assert!(keys.remove_named("openai", "default").unwrap());
+    assert_eq!(get(), "key-of-work", "what is left is used");
+    assert!(!keys.remove_named("openai", "default").unwrap());
+    assert!(keys.remove("openai").unwrap() && keys.get("openai").unwrap().is_none());
+    for name in ["", "A", "sk-PASTED-KEY", "a/b", "a b"] {
+        let refused = keys.set_named("openai", name, &secret("k"), KeyStorage::File).unwrap_err();
+        assert_eq!(refused.to_string(), "this is no name for a key", "{name:?}");
+    }
+}
+
+#[test]
+fn keys_that_were_stored_before_there_were_names_work_on() {
+    let home = TempDir::new().unwrap();
+    let keys = keys(home.path(), Some("p"));
+    keys.set("openai", &secret(KEY), KeyStorage::File).unwrap();
+    let index = Paths::below(home.path()).key_index();
+    fs::write(&index, r#"{"version": 1, "keys": {"openai": "file"}}"#).unwrap();
+    assert_eq!(keys.get("openai").unwrap().unwrap().0.expose_secret(), KEY);
+    assert_eq!(keys.get_named("openai", "default").unwrap().unwrap().0.expose_secret(), KEY);
+    keys.set_named("openai", "work", &secret("other"), KeyStorage::File).unwrap();
+    assert_eq!(keys.get("openai").unwrap().unwrap().0.expose_secret(), KEY);
+    fs::write(&index, r#"{"version": 3, "keys": {}}"#).unwrap();
+    assert_eq!(keys.list().unwrap_err().detail.as_deref(), Some("it was written by a newer Kiln"));
+}
+
 /// Runs `kiln` with this input; `None` for the session bus means that there is none.
 fn kiln(home: &Path, arguments: &[&str], input: &str, with_bus: bool) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
@@ -233,8 +262,16 @@ fn a_key_set_by_kiln_is_read_by_the_systems_own_tool() {
     let keys = Keys::new(&Paths::below(home.path()), Environment::default());
     let (key, origin) = keys.get(&provider).unwrap().unwrap();
     assert_eq!((key.expose_secret(), origin), (KEY, KeyOrigin::Keychain));
+    // A key with a name is an entry of its own.
+    keys.set_named(&provider, "work", &secret("sk-work-0123456789"), KeyStorage::Keychain).unwrap();
+    assert_eq!(lookup(&format!("{provider}/work")).as_deref(), Some("sk-work-0123456789"));
+    assert!(keys.remove_named(&provider, "work").unwrap());
+    assert_eq!(lookup(&format!("{provider}/work")), None);
     let listed = kiln(home.path(), &["keys", "list"], "", true);
-    assert_eq!(String::from_utf8(listed.stdout).unwrap(), format!("{provider:<16} ***  keychain\n"));
+    assert_eq!(
+        String::from_utf8(listed.stdout).unwrap(),
+        format!("{provider:<16} default      ***  keychain       active\n")
+    );
 
     assert_eq!(kiln(home.path(), &["keys", "rm", &provider], "", true).status.code(), Some(0));
     assert_eq!(lookup(&provider), None);

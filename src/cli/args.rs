@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use crate::domain::{ExistingFiles, Fault, FaultClass};
@@ -119,6 +119,8 @@ pub enum Verb {
     },
     /// Run a command in the sandbox, exactly as the agent would
     Sandbox(SandboxVerb),
+    /// Trust this folder's own settings, after showing what they set
+    Trust(TrustVerb),
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -316,21 +318,47 @@ pub enum KeysVerb {
     Set {
         /// The provider's id, such as `openai`
         provider: String,
+        /// A name for it, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
         /// Store it in the encrypted file, not in the keychain
         #[arg(long)]
         file: bool,
     },
     /// List the stored keys: names and places, never values
     List,
+    /// Choose which of a provider's keys is used
+    Use {
+        /// The provider's id, such as `openai`
+        provider: String,
+        /// The key's name, as `kiln keys list` shows it
+        name: String,
+    },
     /// Delete a stored key
     Rm {
         /// The provider's id, such as `openai`
         provider: String,
+        /// The key's name, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
 }
 
-const VERBS: &[&str] =
-    &["new", "exec", "sessions", "export", "models", "config", "keys", "sandbox", "tour", "completions"];
+/// `kiln trust`.
+#[derive(Args, Debug)]
+pub struct TrustVerb {
+    /// Take trust back
+    #[arg(long, conflicts_with = "list")]
+    pub revoke: bool,
+
+    /// List the trusted folders
+    #[arg(long)]
+    pub list: bool,
+
+    /// Trust without asking
+    #[arg(long, conflicts_with_all = ["list", "revoke"])]
+    pub yes: bool,
+}
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {
@@ -338,7 +366,8 @@ pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<F
     if raw.iter().any(|argument| argument == "--") || word.chars().any(char::is_whitespace) {
         return None;
     }
-    let near = VERBS.iter().find(|verb| {
+    let command = Arguments::command();
+    let near = command.get_subcommands().map(clap::Command::get_name).find(|verb| {
         let distance = strsim::damerau_levenshtein(verb, word);
         distance > 0 && distance <= if verb.len() > 4 { 2 } else { 1 }
     })?;

@@ -16,7 +16,7 @@ use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use super::keys;
 use crate::agent::Limits;
-use crate::config::{self, Environment, FlagValue, Lasting, Origin, Paths, Settings, Shown};
+use crate::config::{self, Environment, FlagValue, Lasting, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
 use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
@@ -119,6 +119,8 @@ pub struct Inputs {
     /// Answers are written here, without secrets.
     pub record: Option<PathBuf>,
     pub colour: Colour,
+    /// How the project's folder stands; what an untrusted one would set is in the troubles already.
+    pub trust: Trust,
     /// What was wrong so far. Front ends tell these themselves: `Description::troubles` holds only what
     /// the engine found, so that nothing is told twice.
     pub troubles: Vec<Fault>,
@@ -138,7 +140,14 @@ impl Inputs {
                 return Err(Failure::usage(format!("`{}` is empty", flag.flag), "name what you want, or leave it out"));
             }
         }
-        let loaded = config::load(&paths, &environment, &flags);
+        let loaded = match project_root(common) {
+            Some(root) => {
+                let project = Project { root: &root, key_variables: &key_variables };
+                config::load_with_project(&paths, &environment, &flags, &project)
+            }
+            None => config::load(&paths, &environment, &flags),
+        };
+        let environment = environment.with_project_keys(loaded.project_keys);
         let mut troubles: Vec<Fault> = fault.into_iter().collect();
         troubles.extend(loaded.troubles);
         let terminal = environment.terminal();
@@ -153,9 +162,24 @@ impl Inputs {
             replay: common.replay.clone().map(readable).transpose()?.map(Replay::File),
             record: common.record.clone(),
             colour: if never { Colour::Never } else { Colour::Auto },
+            trust: loaded.trust,
             troubles,
         })
     }
+}
+
+/// The folder whose own files are read: the one that the flags name, else the current one. A folder
+/// that cannot be used is told when the project is wanted.
+pub(super) fn project_root(common: &Common) -> Option<PathBuf> {
+    let folder = common.cd.as_deref().unwrap_or(Path::new("."));
+    if common.scratch { None } else { std::fs::canonicalize(folder).ok() }
+}
+
+/// The vendors' key variables, for a project's `.env`.
+pub(super) fn key_variables() -> Vec<String> {
+    // A catalogue that cannot be read is told where it is needed.
+    let catalogue = Catalogue::builtin().ok();
+    catalogue.iter().flat_map(Catalogue::providers).flat_map(|row| row.key_env.iter().cloned()).collect()
 }
 
 fn readable(path: PathBuf) -> Result<PathBuf, Failure> {
@@ -190,12 +214,7 @@ fn flags(common: &Common) -> Vec<FlagValue> {
 /// A model's name belongs to the provider it was written beside: a provider from a later layer,
 /// such as a flag, does not inherit the name from the file.
 fn preferred(settings: &Settings, shown: &[Shown]) -> Preferred {
-    let rank = |key: &str| match shown.iter().find(|shown| shown.key == key).map(|shown| &shown.origin) {
-        None | Some(Origin::Default) => 0,
-        Some(Origin::File { .. }) => 1,
-        Some(Origin::Environment { .. }) => 2,
-        Some(Origin::Flag { .. }) => 3,
-    };
+    let rank = |key: &str| shown.iter().find(|shown| shown.key == key).map_or(0, |shown| shown.origin.layer());
     let stale = settings.model.provider.is_some() && rank("model.name") < rank("model.provider");
     Preferred {
         provider: settings.model.provider.as_deref().map(ProviderId::from),
@@ -362,9 +381,11 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
     });
     let (keys, key_names) = (Arc::clone(&inputs.keys), own.clone());
     let source = move |id: &ProviderId, variables: &[String]| {
-        let mine = key_names.get(id.as_str()).and_then(|row| row.key_env.as_deref());
+        let row = key_names.get(id.as_str());
+        let mine = row.and_then(|row| row.key_env.as_deref());
         let names: Vec<&str> = mine.into_iter().chain(variables.iter().map(String::as_str)).collect();
-        Ok(keys.find(id.as_str(), &names)?.map(|(key, _)| key))
+        let chosen = row.and_then(|row| row.key_name.as_deref());
+        Ok(keys.find_named(id.as_str(), chosen, &names)?.map(|(key, _)| key))
     };
     providers::registry::ProviderSettings {
         rows: rows.collect(),

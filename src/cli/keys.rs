@@ -1,4 +1,4 @@
-//! `kiln keys`: set, list, rm. Keys are read from a hidden prompt or from standard input, never
+//! `kiln keys`: set, list, use, rm. Keys are read from a hidden prompt or from standard input, never
 //! from an argument.
 
 use std::io::Read as _;
@@ -12,7 +12,7 @@ use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use crate::config::KeyStorage;
 use crate::domain::{Fault, FaultClass};
-use crate::keychain::{Keys, PASSPHRASE_VARIABLE, masked};
+use crate::keychain::{DEFAULT_NAME, Keys, PASSPHRASE_VARIABLE, Standing, Stored, masked};
 
 /// Longest input that is read as a key, in bytes.
 const MOST: u64 = 64 * 1024;
@@ -21,24 +21,45 @@ const MOST: u64 = 64 * 1024;
 pub(super) fn run(inputs: &Inputs, verb: &KeysVerb, console: &mut Console) -> Result<Exit, Failure> {
     console.troubles(&inputs.troubles);
     match verb {
-        KeysVerb::Set { provider, file } => {
+        KeysVerb::Set { provider, name, file } => {
             let place = if *file { KeyStorage::File } else { inputs.settings.keys.storage };
-            set(&inputs.keys, provider, place, console)
+            set(&inputs.keys, provider, name.as_deref().unwrap_or(DEFAULT_NAME), place, console)
         }
         KeysVerb::List => list(&inputs.keys, console),
-        KeysVerb::Rm { provider } => {
+        KeysVerb::Use { provider, name } => {
+            inputs.keys.activate(provider, name).map_err(|fault| Failure::new(Exit::NotFound, fault))?;
+            console.note(&format!("{provider} uses the key `{name}` from now on"));
+            let named = inputs.settings.providers.get(provider).and_then(|row| row.key_name.as_deref());
+            if let Some(other) = named.filter(|other| other != name) {
+                console.note(&format!("hint: the setting `providers.{provider}.key_name` asks for `{other}` and wins"));
+            }
+            Ok(Exit::Done)
+        }
+        KeysVerb::Rm { provider, name } => {
             if inputs.keys.needs_passphrase() && console.input() == Stream::Terminal {
                 unlock(&inputs.keys)?;
             }
-            if !inputs.keys.remove(provider).map_err(config)? {
+            let removed = match name {
+                Some(name) => inputs.keys.remove_named(provider, name),
+                None => inputs.keys.remove(provider),
+            };
+            if !removed.map_err(config)? {
                 return Err(Failure::not_found(
-                    format!("no key is stored for `{provider}`"),
+                    format!("no {} is stored for `{provider}`", called(name.as_deref())),
                     "`kiln keys list` names the stored keys",
                 ));
             }
-            console.note(&format!("the key of {provider} is deleted"));
+            console.note(&format!("the {} of {provider} is deleted", called(name.as_deref())));
             Ok(Exit::Done)
         }
+    }
+}
+
+/// `key`, or which one.
+fn called(name: Option<&str>) -> String {
+    match name {
+        None | Some(DEFAULT_NAME) => "key".to_owned(),
+        Some(name) => format!("key `{name}`"),
     }
 }
 
@@ -46,19 +67,32 @@ fn config(fault: Fault) -> Failure {
     Failure::new(Exit::Config, fault)
 }
 
-fn set(keys: &Keys, provider: &str, place: KeyStorage, console: &mut Console) -> Result<Exit, Failure> {
+fn set(keys: &Keys, provider: &str, name: &str, place: KeyStorage, console: &mut Console) -> Result<Exit, Failure> {
     let terminal = console.input() == Stream::Terminal;
-    let key = if terminal { hidden(&format!("key of {provider} (not shown): "))? } else { from_input()? };
+    let key =
+        if terminal { hidden(&format!("{} of {provider} (not shown): ", called(Some(name))))? } else { from_input()? };
     if place == KeyStorage::File && !keys.has_passphrase() && terminal {
         unlock(keys)?;
     }
-    keys.set(provider, &key, place).map_err(config)?;
+    let stored = keys.set_named(provider, name, &key, place).map_err(config)?;
     let place = match place {
         KeyStorage::Keychain => "the keychain",
         KeyStorage::File => "the encrypted file",
     };
+    let active = keys
+        .list()
+        .map_err(config)?
+        .into_iter()
+        .find(|key| key.provider == provider && key.standing == Standing::Active && key.name != name);
     let key = SecretString::from(key.expose_secret().trim());
-    console.note(&format!("the key of {provider} ({}) is stored in {place}", masked(&key)));
+    console.note(&format!("the {} of {provider} ({}) is stored in {place}", called(Some(name)), masked(&key)));
+    if let Stored::OldCopyRemains(why) = stored {
+        console.note(&format!("its old copy is not used any more, but could not be deleted: {why}"));
+    }
+    if let Some(active) = active {
+        let change = format!("`kiln keys use {provider} {name}` changes that");
+        console.note(&format!("{provider} goes on using the key `{}`; {change}", active.name));
+    }
     Ok(Exit::Done)
 }
 
@@ -72,7 +106,12 @@ fn list(keys: &Keys, console: &mut Console) -> Result<Exit, Failure> {
             KeyStorage::Keychain => "keychain",
             KeyStorage::File => "encrypted file",
         };
-        console.line(&format!("{:<16} ***  {place}", key.provider))?;
+        let active = match key.standing {
+            Standing::Active => "active",
+            Standing::Spare => "",
+        };
+        let line = format!("{:<16} {:<12} ***  {place:<14} {active}", key.provider, key.name);
+        console.line(line.trim_end())?;
     }
     Ok(Exit::Done)
 }

@@ -20,6 +20,7 @@ mod progress;
 mod pull;
 mod sandbox;
 mod sessions;
+mod trust;
 mod unattended;
 
 use std::ffi::OsString;
@@ -75,9 +76,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let Arguments { common, prompt, verb } = arguments;
+    let Arguments { mut common, prompt, verb } = arguments;
     if let Some(Verb::Completions { shell }) = verb {
         return completions::print(shell, console);
+    }
+    if matches!(verb, Some(Verb::New { .. } | Verb::Tour)) {
+        // What lies in the current folder has no say in another project.
+        common.scratch = true;
     }
     let mut inputs = Inputs::read(&common)?;
     let _log = logging::start(&inputs, console);
@@ -121,6 +126,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         Some(Verb::Keys { verb }) => keys::run(&inputs, &verb, console),
         // Its exit code is the command's, so it was taken care of before.
         Some(Verb::Sandbox(_)) => Ok(Exit::Done),
+        Some(Verb::Trust(verb)) => trust::run(&inputs, &common, &verb, console),
         Some(Verb::Completions { shell }) => completions::print(shell, console),
     }
 }

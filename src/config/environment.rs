@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -13,6 +14,17 @@ use secrecy::SecretString;
 pub struct Environment {
     plain: BTreeMap<String, String>,
     secret: BTreeMap<String, SecretString>,
+    /// Keys from a trusted project's `.env`; the process's own variables win.
+    project: BTreeMap<String, ProjectKey>,
+}
+
+/// A key that a trusted project's `.env` carries.
+#[derive(Clone, Debug)]
+pub struct ProjectKey {
+    /// The variable that carries it.
+    pub variable: String,
+    pub value: SecretString,
+    pub file: PathBuf,
 }
 
 /// What variables tell about the terminal.
@@ -74,13 +86,29 @@ impl Environment {
     pub fn secret(&self, name: &str) -> Option<SecretString> {
         match self.secret.get(name) {
             Some(value) => Some(value.clone()),
-            None => self.get(name).map(SecretString::from),
+            None => match self.get(name) {
+                Some(value) => Some(SecretString::from(value)),
+                None => self.project.get(name).map(|key| key.value.clone()),
+            },
         }
+    }
+
+    /// The project's file that [`Self::secret`] takes this variable from; `None` for the process's own.
+    pub fn secret_file(&self, name: &str) -> Option<&Path> {
+        let own = self.plain.contains_key(name) || self.secret.contains_key(name);
+        self.project.get(name).filter(|_| !own).map(|key| key.file.as_path())
+    }
+
+    /// The same environment with a trusted project's keys below it.
+    #[must_use]
+    pub fn with_project_keys(mut self, keys: Vec<ProjectKey>) -> Self {
+        self.project = keys.into_iter().map(|key| (key.variable.clone(), key)).collect();
+        self
     }
 
     /// Whether a variable is set to anything but the empty text.
     pub fn is_set(&self, name: &str) -> bool {
-        self.plain.contains_key(name) || self.secret.contains_key(name)
+        self.plain.contains_key(name) || self.secret.contains_key(name) || self.project.contains_key(name)
     }
 
     /// What the variables tell about the terminal.
@@ -99,16 +127,19 @@ impl Environment {
     /// Provider ids are spelled with `_` for `-`: `KILN_PROVIDERS__LM_STUDIO__BASE_URL` is
     /// `providers.lm-studio.base_url`.
     pub fn settings(&self) -> impl Iterator<Item = (String, &str, &str)> {
-        self.plain.iter().filter_map(|(variable, value)| {
-            let rest = variable.strip_prefix(PREFIX)?;
-            rest.contains("__").then(|| (setting_name(rest), variable.as_str(), value.as_str()))
-        })
+        self.plain.iter().filter_map(|(variable, value)| Some((setting(variable)?, variable.as_str(), value.as_str())))
     }
 
     /// Names of our own variables that have no `__`, so that a slip of one underscore can be told.
     pub(super) fn single_underscore_names(&self) -> impl Iterator<Item = &str> {
         self.plain.keys().map(String::as_str).filter(|name| name.starts_with(PREFIX) && !name.contains("__"))
     }
+}
+
+/// The setting that a variable of the form `KILN_SECTION__KEY` names.
+pub(super) fn setting(variable: &str) -> Option<String> {
+    let rest = variable.strip_prefix(PREFIX)?;
+    rest.contains("__").then(|| setting_name(rest))
 }
 
 /// `PROVIDERS__LM_STUDIO__BASE_URL` to `providers.lm-studio.base_url`.
@@ -124,11 +155,11 @@ fn setting_name(rest: &str) -> String {
 }
 
 fn looks_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    // `KILN_PROVIDERS__X__KEY_ENV` names a variable; it is no secret itself.
-    if name.starts_with(PREFIX) && name.ends_with("__KEY_ENV") {
+    // `KILN_PROVIDERS__X__KEY_ENV` names a variable; no setting is a secret itself.
+    if setting(name).is_some_and(|key| super::schema::is_known(&key)) {
         return false;
     }
+    let name = name.to_ascii_uppercase();
     ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "PASSWD", "CREDENTIALS"]
         .iter()
         .any(|word| name.ends_with(word) || name.contains(&format!("{word}_")))

@@ -2,19 +2,27 @@
 //!
 //! [`load`] merges the layers and never fails: what is wrong becomes a [`Fault`] in
 //! [`Loaded::troubles`], and Kiln runs with what is right. This room is the only one that reads
-//! environment variables. It holds no keys: those are in [`crate::keychain`].
+//! environment variables. It stores no keys: those are in [`crate::keychain`]; a key that a trusted
+//! project's `.env` carries passes through, wrapped.
 
+mod check;
+mod dotenv;
 pub mod environment;
 pub mod file;
 pub mod layers;
 pub mod paths;
+pub mod project;
+pub mod reach;
 pub mod schema;
+pub mod trust;
 pub mod write;
 
-pub use environment::{Environment, TerminalHints};
-pub use layers::{FlagValue, Loaded, Origin, Shown, load};
+pub use environment::{Environment, ProjectKey, TerminalHints};
+pub use layers::{FlagValue, Loaded, Origin, Shown, load, load_with_project};
 pub use paths::{Lasting, Paths};
+pub use project::Project;
 pub use schema::{KeyStorage, ProviderSettings, Settings};
+pub use trust::Trust;
 
 /// The commented settings file that `kiln config init` writes: every setting with its default.
 pub const EXAMPLE: &str = include_str!("../../config.example.toml");

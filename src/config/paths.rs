@@ -162,6 +162,11 @@ impl Paths {
         self.data.join("keys.sealed")
     }
 
+    /// Which folders the person trusts.
+    pub fn trust_file(&self) -> PathBuf {
+        self.data.join("trust.json")
+    }
+
     /// Log files, written only on demand.
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")

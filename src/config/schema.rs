@@ -44,6 +44,9 @@ pub struct ProviderSettings {
     /// The environment variable that carries its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// Which of its stored keys is used, by name; `None` for the one that `kiln keys use` chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
     /// The model that is used when none is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_model: Option<String>,
@@ -146,12 +149,13 @@ pub enum KeyStorage {
     File,
 }
 
-/// Names of all settings; `*` stands for a provider's id.
+/// Names of all settings; `*` stands for a provider's id. [`super::reach`] says for each who may set it.
 pub const KEYS: &[&str] = &[
     "model.provider",
     "model.name",
     "providers.*.base_url",
     "providers.*.key_env",
+    "providers.*.key_name",
     "providers.*.default_model",
     "providers.*.wire",
     "ui.theme",
@@ -173,7 +177,12 @@ pub const KEYS: &[&str] = &[
 
 /// Whether this is the full name of a setting.
 pub fn is_known(key: &str) -> bool {
-    KEYS.iter().any(|known| matches(known, key) == Some(0))
+    KEYS.iter().any(|known| is_named(known, key))
+}
+
+/// Whether `key` is the setting that is spelled `known` in [`KEYS`].
+pub(super) fn is_named(known: &str, key: &str) -> bool {
+    matches(known, key) == Some(0)
 }
 
 /// Whether settings lie below this name.

@@ -88,9 +88,7 @@ fn change(root: &mut Table, key: &str, edit: &Edit) -> Result<(), Fault> {
         table = inner;
     }
     match edit {
-        Edit::Unset => {
-            table.remove(leaf);
-        }
+        Edit::Unset => unset(table, leaf),
         Edit::Set(value) => put(table, leaf, value)?,
     }
     Ok(())
@@ -100,14 +98,62 @@ fn put(table: &mut dyn TableLike, leaf: &str, value: &toml::Value) -> Result<(),
     let mut fresh: toml_edit::Value = value.to_string().parse().map_err(|error: toml_edit::TomlError| {
         Fault::new(FaultClass::Internal, "the value could not be written as TOML").detail(error.to_string())
     })?;
-    if let Some(old) = table.get_mut(leaf).and_then(Item::as_value_mut) {
-        // The comment after the old value hangs on it; without this it would be lost.
-        *fresh.decor_mut() = old.decor().clone();
-        *old = fresh;
-    } else {
-        table.insert(leaf, Item::Value(fresh));
+    match table.get_mut(leaf).and_then(Item::as_value_mut) {
+        Some(toml_edit::Value::Array(old)) if fresh.is_array() => {
+            if let toml_edit::Value::Array(new) = &fresh {
+                merge_array(old, new);
+            }
+        }
+        Some(old) => {
+            // The comment after the old value hangs on it; without this it would be lost.
+            *fresh.decor_mut() = old.decor().clone();
+            *old = fresh;
+        }
+        None => {
+            table.insert(leaf, Item::Value(fresh));
+        }
     }
     Ok(())
+}
+
+/// Takes a setting's line out; the comment lines above it stay, above what follows in its section.
+fn unset(table: &mut dyn TableLike, leaf: &str) {
+    let above = |table: &dyn TableLike, name: &str| {
+        let prefix = table.key(name)?.leaf_decor().prefix()?.as_str()?.to_owned();
+        Some(prefix)
+    };
+    let comments = above(table, leaf).filter(|prefix| prefix.contains('#'));
+    let next = table.iter().map(|(name, _)| name.to_owned()).skip_while(|name| name != leaf).nth(1);
+    table.remove(leaf);
+    if let (Some(comments), Some(next)) = (comments, next) {
+        let own = above(table, &next).unwrap_or_default();
+        if let Some(mut key) = table.key_mut(&next) {
+            key.leaf_decor_mut().set_prefix(format!("{comments}{own}"));
+        }
+    }
+}
+
+/// Makes `old` hold what `new` holds; entries that stay keep their place, comments and layout.
+fn merge_array(old: &mut toml_edit::Array, new: &toml_edit::Array) {
+    let bare = |value: &toml_edit::Value| value.clone().decorated("", "").to_string();
+    let wanted: Vec<String> = new.iter().map(bare).collect();
+    old.retain(|value| wanted.contains(&bare(value)));
+    let kept: Vec<String> = old.iter().map(bare).collect();
+    let indent = old.iter().last().and_then(|value| value.decor().prefix()?.as_str()?.rsplit_once('\n'));
+    let indent = indent.map(|(_, spaces)| format!("\n{}", spaces.replace(|c: char| !c.is_whitespace(), "")));
+    for (value, text) in new.iter().zip(&wanted) {
+        match &indent {
+            _ if kept.contains(text) => {}
+            Some(indent) => old.push_formatted(value.clone().decorated(indent.as_str(), "")),
+            None => old.push(value.clone()),
+        }
+    }
+    if !old.iter().map(bare).eq(wanted) {
+        // The order is another one; then the comments have no place of their own any more.
+        let decor = old.decor().clone();
+        *old = new.clone();
+        *old.decor_mut() = decor;
+    }
 }
 
 /// Writes the commented example as the settings file, unless there is one already.
@@ -118,4 +164,27 @@ pub fn init(path: &Path, replace: bool) -> Result<PathBuf, Fault> {
     }
     atomic(path, super::EXAMPLE.as_bytes()).map_err(|error| unwritable(path, &error))?;
     Ok(path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_keeps_the_comments_of_what_stays() {
+        let before = "hosts = [\n  # ours\n  \"a\", # first\n  \"b\",\n] # end\n";
+        let mut document: DocumentMut = before.parse().unwrap();
+        let mut set = |text: &str| {
+            let value = format!("v = {text}").parse::<toml::Table>().unwrap().remove("v").unwrap();
+            put(document.as_table_mut(), "hosts", &value).unwrap();
+            document.to_string()
+        };
+        assert_eq!(set("['a', 'b', 'c']"), before.replace("\"b\",", "\"b\",\n  \"c\","));
+        let fewer = set("['a']");
+        assert!(fewer.contains("# ours\n  \"a\"") && fewer.ends_with("] # end\n"), "{fewer}");
+        assert_eq!(fewer.parse::<toml::Table>().unwrap(), toml::toml! { hosts = ["a"] });
+        let turned = set("['z', 'a']");
+        assert_eq!(turned.parse::<toml::Table>().unwrap(), toml::toml! { hosts = ["z", "a"] });
+        assert!(turned.ends_with(" # end\n"), "{turned}");
+    }
 }

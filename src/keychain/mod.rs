@@ -1,7 +1,8 @@
 //! API keys: the environment first, then the operating system's keychain, or an encrypted file
 //! where that was chosen.
 //!
-//! Which keys exist is read from an index of names; the keychain itself is touched only when a key
+//! A provider may have several keys, told apart by names; one of them is the active one. Which keys
+//! exist is read from an index of names; the keychain itself is touched only when a key
 //! is wanted. Functions block (a keychain may ask the person), so async callers use
 //! `spawn_blocking`. This room never prints a key and never writes one in the clear.
 
@@ -15,6 +16,10 @@ use std::sync::{Mutex, PoisonError};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use index::ProviderKeys;
+
+pub use index::DEFAULT_NAME;
+
 use crate::config::{Environment, KeyStorage, Paths};
 use crate::domain::{Fault, FaultClass};
 
@@ -23,6 +28,8 @@ use crate::domain::{Fault, FaultClass};
 pub enum KeyOrigin {
     /// This environment variable.
     Environment(String),
+    /// This file of a trusted project.
+    Project(PathBuf),
     Keychain,
     /// The encrypted file.
     File,
@@ -32,6 +39,7 @@ impl fmt::Display for KeyOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Environment(variable) => write!(f, "environment variable {variable}"),
+            Self::Project(file) => write!(f, "{}", file.display()),
             Self::Keychain => f.write_str("keychain"),
             Self::File => f.write_str("encrypted file"),
         }
@@ -42,7 +50,27 @@ impl fmt::Display for KeyOrigin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     pub provider: String,
+    /// Its name among the provider's keys, [`DEFAULT_NAME`] where none was given.
+    pub name: String,
     pub place: KeyStorage,
+    pub standing: Standing,
+}
+
+/// Whether a key is the one of its provider that is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    /// Used only where a setting names it.
+    Spare,
+}
+
+/// What became of a key's old copy when it was stored anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// There is one copy.
+    Alone,
+    /// The copy in the other place could not be deleted, for this reason; it is not used any more.
+    OldCopyRemains(Fault),
 }
 
 /// The variable that carries the passphrase of the encrypted file.
@@ -72,17 +100,34 @@ impl Keys {
         Self { index: paths.key_index(), file: paths.key_file(), environment, passphrase }
     }
 
-    /// The key of a provider: the first of `variables` that is set, else the stored one.
+    /// The key of a provider: the first of `variables` that is set, else the active stored one.
     ///
     /// Fails when a key is stored but cannot be read now; `Ok(None)` when there is none.
     pub fn find(&self, provider: &str, variables: &[&str]) -> Result<Option<(SecretString, KeyOrigin)>, Fault> {
+        self.find_named(provider, None, variables)
+    }
+
+    /// As [`Self::find`], with the stored key of this name in place of the active one.
+    pub fn find_named(
+        &self,
+        provider: &str,
+        name: Option<&str>,
+        variables: &[&str],
+    ) -> Result<Option<(SecretString, KeyOrigin)>, Fault> {
         for variable in variables {
             if let Some(key) = self.environment.secret(variable) {
                 let key = SecretString::from(key.expose_secret().trim());
-                return Ok(Some((key, KeyOrigin::Environment((*variable).to_owned()))));
+                let origin = match self.environment.secret_file(variable) {
+                    Some(file) => KeyOrigin::Project(file.to_owned()),
+                    None => KeyOrigin::Environment((*variable).to_owned()),
+                };
+                return Ok(Some((key, origin)));
             }
         }
-        self.get(provider)
+        match name {
+            Some(name) => self.get_named(provider, name),
+            None => self.get(provider),
+        }
     }
 
     /// Whether [`Self::find`] has something to look at, without touching the keychain.
@@ -91,63 +136,138 @@ impl Keys {
             || self.list().is_ok_and(|keys| keys.iter().any(|key| key.provider == provider))
     }
 
-    /// The stored key of a provider, whatever the environment holds.
+    /// The active stored key of a provider, whatever the environment holds.
     pub fn get(&self, provider: &str) -> Result<Option<(SecretString, KeyOrigin)>, Fault> {
-        let Some(place) = index::read(&self.index)?.remove(provider) else { return Ok(None) };
-        match place {
-            KeyStorage::Keychain => match system::get(provider)? {
+        match index::read(&self.index)?.get(provider) {
+            Some(keys) => self.read(provider, &keys.active, keys),
+            None => Ok(None),
+        }
+    }
+
+    /// The stored key of a provider by its name. A name that is not there is a fault, because a
+    /// setting asked for it: another key in its place would be charged to somebody else.
+    pub fn get_named(&self, provider: &str, name: &str) -> Result<Option<(SecretString, KeyOrigin)>, Fault> {
+        match index::read(&self.index)?.get(provider) {
+            Some(keys) if keys.places.contains_key(name) => self.read(provider, name, keys),
+            keys => Err(no_such_name(provider, name, keys)),
+        }
+    }
+
+    fn read(
+        &self,
+        provider: &str,
+        name: &str,
+        keys: &ProviderKeys,
+    ) -> Result<Option<(SecretString, KeyOrigin)>, Fault> {
+        let account = account(provider, name);
+        match keys.places.get(name) {
+            None => Ok(None),
+            Some(KeyStorage::Keychain) => match system::get(&account)? {
                 Some(key) => Ok(Some((key, KeyOrigin::Keychain))),
-                None => Err(Fault::new(
-                    FaultClass::Auth,
-                    format!(
-                        "the keychain does not give out the key of {provider}: it is locked, or the key was deleted"
-                    ),
-                )
-                .hint(format!("unlock the keychain, or store the key anew with `kiln keys set {provider}`"))),
+                None => Err(withheld(provider, name)),
             },
-            KeyStorage::File => {
+            Some(KeyStorage::File) => {
                 let mut keys = sealed::open(&self.file, &self.passphrase()?)?;
-                Ok(keys.take(provider).map(|key| (key, KeyOrigin::File)))
+                Ok(keys.take(&account).map(|key| (key, KeyOrigin::File)))
             }
         }
     }
 
-    /// Stores a provider's key, in place of one that is there.
+    /// Stores a provider's key without a name, in place of one that is there.
     pub fn set(&self, provider: &str, key: &SecretString, place: KeyStorage) -> Result<(), Fault> {
+        if let Stored::OldCopyRemains(fault) = self.set_named(provider, DEFAULT_NAME, key, place)? {
+            tracing::warn!(%fault, "an old key was not deleted");
+        }
+        Ok(())
+    }
+
+    /// Stores a provider's key under a name, in place of one that is there. The provider's first key
+    /// becomes the active one.
+    pub fn set_named(
+        &self,
+        provider: &str,
+        name: &str,
+        key: &SecretString,
+        place: KeyStorage,
+    ) -> Result<Stored, Fault> {
         check_provider(provider)?;
+        check_name(name)?;
         let key = tidy(key)?;
-        let mut names = index::read(&self.index)?;
+        let mut index = index::read(&self.index)?;
+        let account = account(provider, name);
         match place {
-            KeyStorage::Keychain => system::set(provider, &key)?,
+            KeyStorage::Keychain => system::set(&account, &key)?,
             KeyStorage::File => {
                 let passphrase = self.passphrase()?;
                 let mut keys = sealed::open(&self.file, &passphrase)?;
-                keys.put(provider, key);
+                keys.put(&account, key);
                 sealed::seal(&self.file, &passphrase, &keys)?;
             }
         }
-        let old = names.insert(provider.to_owned(), place);
-        index::write(&self.index, &names)?;
-        match old {
-            // The key that is no longer looked at must not stay behind in the other place.
-            Some(old) if old != place => self.forget(provider, old),
-            _ => Ok(()),
+        let keys = index.entry(provider.to_owned()).or_default();
+        let old = keys.places.insert(name.to_owned(), place);
+        if keys.active.is_empty() {
+            name.clone_into(&mut keys.active);
+        }
+        index::write(&self.index, &index)?;
+        // The key that is no longer looked at must not stay behind in the other place.
+        let left = old.filter(|old| *old != place).and_then(|old| self.forget(&account, old).err());
+        Ok(left.map_or(Stored::Alone, Stored::OldCopyRemains))
+    }
+
+    /// Makes a stored key the one that is used.
+    pub fn activate(&self, provider: &str, name: &str) -> Result<(), Fault> {
+        let mut index = index::read(&self.index)?;
+        match index.get_mut(provider) {
+            Some(keys) if keys.places.contains_key(name) => {
+                name.clone_into(&mut keys.active);
+                index::write(&self.index, &index)
+            }
+            keys => Err(no_such_name(provider, name, keys.as_deref())),
         }
     }
 
-    /// Deletes a provider's stored key; `false` when there was none.
+    /// Deletes a provider's only stored key; `false` when there was none. Refused where it has
+    /// several, because which one is meant is not said.
     pub fn remove(&self, provider: &str) -> Result<bool, Fault> {
-        let mut names = index::read(&self.index)?;
-        let Some(place) = names.remove(provider) else { return Ok(false) };
-        self.forget(provider, place)?;
-        index::write(&self.index, &names)?;
+        let index = index::read(&self.index)?;
+        let Some(keys) = index.get(provider) else { return Ok(false) };
+        let mut names = keys.places.keys();
+        match (names.next(), names.next()) {
+            (Some(name), None) => self.remove_named(provider, name),
+            (None, _) => Ok(false),
+            (Some(_), Some(_)) => {
+                Err(Fault::new(FaultClass::Invalid, format!("{provider} has several keys: {}", names_of(keys)))
+                    .hint(format!("say which one: `kiln keys rm {provider} --name NAME`")))
+            }
+        }
+    }
+
+    /// Deletes a provider's stored key by its name; `false` when there was none.
+    pub fn remove_named(&self, provider: &str, name: &str) -> Result<bool, Fault> {
+        let mut index = index::read(&self.index)?;
+        let Some(keys) = index.get_mut(provider) else { return Ok(false) };
+        let Some(place) = keys.places.remove(name) else { return Ok(false) };
+        keys.settle();
+        if keys.places.is_empty() {
+            index.remove(provider);
+        }
+        self.forget(&account(provider, name), place)?;
+        index::write(&self.index, &index)?;
         Ok(true)
     }
 
-    /// Names and places of all stored keys, by name.
+    /// Names and places of all stored keys, by provider and name.
     pub fn list(&self) -> Result<Vec<StoredKey>, Fault> {
-        let names = index::read(&self.index)?;
-        Ok(names.into_iter().map(|(provider, place)| StoredKey { provider, place }).collect())
+        let index = index::read(&self.index)?;
+        let keys = index.into_iter().flat_map(|(provider, keys)| {
+            let active = keys.active;
+            keys.places.into_iter().map(move |(name, place)| {
+                let standing = if name == active { Standing::Active } else { Standing::Spare };
+                StoredKey { provider: provider.clone(), name, place, standing }
+            })
+        });
+        Ok(keys.collect())
     }
 
     /// Whether a key lies in the encrypted file and no passphrase is known yet: a front end that can
@@ -177,13 +297,13 @@ impl Keys {
         Ok(())
     }
 
-    fn forget(&self, provider: &str, place: KeyStorage) -> Result<(), Fault> {
+    fn forget(&self, account: &str, place: KeyStorage) -> Result<(), Fault> {
         match place {
-            KeyStorage::Keychain => system::remove(provider),
+            KeyStorage::Keychain => system::remove(account),
             KeyStorage::File => {
                 let passphrase = self.passphrase()?;
                 let mut keys = sealed::open(&self.file, &passphrase)?;
-                keys.take(provider);
+                keys.take(account);
                 sealed::seal(&self.file, &passphrase, &keys)
             }
         }
@@ -199,6 +319,39 @@ impl Keys {
                 .hint(format!("set `{PASSPHRASE_VARIABLE}`, or start Kiln in a terminal, where it can ask"))
         })
     }
+}
+
+/// What a key is called in the keychain and in the encrypted file: keys without a name are where
+/// they were before there were names.
+fn account(provider: &str, name: &str) -> String {
+    if name == DEFAULT_NAME { provider.to_owned() } else { format!("{provider}/{name}") }
+}
+
+/// The Secret Service and others say "no such entry" of a locked collection too.
+fn withheld(provider: &str, name: &str) -> Fault {
+    let (which, option) = match name {
+        DEFAULT_NAME => (format!("the key of {provider}"), String::new()),
+        _ => (format!("the key `{name}` of {provider}"), format!(" --name {name}")),
+    };
+    let set = format!("kiln keys set {provider}{option}");
+    Fault::new(
+        FaultClass::Auth,
+        format!("the keychain does not give out {which}: it is locked, or the key was deleted"),
+    )
+    .hint(format!("unlock the keychain, store the key anew with `{set}`, or in the encrypted file with `{set} --file`"))
+}
+
+fn no_such_name(provider: &str, name: &str, keys: Option<&ProviderKeys>) -> Fault {
+    let fault =
+        Fault::new(FaultClass::Auth, format!("no key named `{}` is stored for {provider}", name.escape_debug()));
+    match keys {
+        Some(keys) => fault.hint(format!("it has {}; `kiln keys list` shows all", names_of(keys))),
+        None => fault.hint(format!("store one with `kiln keys set {provider} --name NAME`")),
+    }
+}
+
+fn names_of(keys: &ProviderKeys) -> String {
+    keys.places.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A key as it may be shown: its last four characters, or nothing of a short one.
@@ -217,9 +370,22 @@ pub fn masked(key: &SecretString) -> String {
     }
 }
 
-fn check_provider(provider: &str) -> Result<(), Fault> {
+fn is_word(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if provider.is_empty() || provider.len() > 64 || !provider.chars().all(fits) {
+    !text.is_empty() && text.len() <= 64 && text.chars().all(fits)
+}
+
+fn check_name(name: &str) -> Result<(), Fault> {
+    if is_word(name) {
+        return Ok(());
+    }
+    // Whoever pastes the key in place of its name must not see it in a log of the terminal.
+    Err(Fault::new(FaultClass::Invalid, "this is no name for a key")
+        .hint("a name has small letters, digits, `-` and `_`, such as `work`; the key itself is asked for"))
+}
+
+fn check_provider(provider: &str) -> Result<(), Fault> {
+    if !is_word(provider) {
         return Err(Fault::new(FaultClass::Invalid, format!("`{}` is no provider's id", provider.escape_debug()))
             .hint("`kiln models list` names the providers, such as `openai` or `anthropic`"));
     }

@@ -266,7 +266,7 @@ impl Registry {
         match self.key(row).await {
             Ok(Some(_)) => Readiness::Ready,
             Ok(None) => Readiness::NeedsKey(row.key_env.first().cloned().unwrap_or_default()),
-            Err(fault) => Readiness::Unavailable(fault.to_string()),
+            Err(fault) => Readiness::Unavailable(with_hint(&fault)),
         }
     }
 
@@ -420,6 +420,11 @@ fn tidy(url: &str, base_path: Option<&str>, base_port: Option<u16>) -> String {
         parsed.to_string().trim_end_matches('/').clone_into(&mut url);
     }
     url
+}
+
+/// What is wrong and the way out, where only one text can be told.
+fn with_hint(fault: &Fault) -> String {
+    fault.hint.as_ref().map_or_else(|| fault.to_string(), |hint| format!("{fault}; {hint}"))
 }
 
 fn no_key(row: &ProviderRow) -> Fault {

@@ -1,4 +1,4 @@
-//! Takes secrets out of texts: values that are known, and shapes that keys have.
+//! Takes secrets out of texts: values that are known, also encoded, and shapes that keys have.
 //!
 //! For recordings and error texts of providers. It cannot find a secret that looks like a word.
 
@@ -33,7 +33,11 @@ pub struct Scrubber {
 impl Scrubber {
     /// A scrubber for these values; very short ones would blot out ordinary words and are left.
     pub fn new(known: Vec<SecretString>) -> Self {
-        Self { known: known.into_iter().filter(|secret| secret.expose_secret().len() >= 6).collect() }
+        let mut all: Vec<SecretString> = known.into_iter().filter(|key| key.expose_secret().len() >= 6).collect();
+        let coded: Vec<SecretString> =
+            all.iter().filter(|key| key.expose_secret().len() >= 12).flat_map(encoded).collect();
+        all.extend(coded);
+        Self { known: all }
     }
 
     /// The text without secrets.
@@ -69,6 +73,37 @@ impl Scrubber {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+/// What a secret looks like in base64 (at each of its three alignments), hex, percent signs and JSON
+/// escapes, and backwards: servers and their proxies echo what they got in forms of their own.
+fn encoded(secret: &SecretString) -> Vec<SecretString> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    let text = secret.expose_secret();
+    let each = |form: fn(u8) -> String| text.bytes().map(form).collect::<String>();
+    let percent = |byte: u8| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    let mut forms = vec![
+        each(|byte| format!("{byte:02x}")),
+        each(|byte| format!("{byte:02X}")),
+        each(percent),
+        each(percent).replace("%2F", "/"),
+        each(|byte| format!("\\u{byte:04x}")),
+        text.replace('/', "\\/"),
+        text.chars().rev().collect(),
+    ];
+    for skip in 0..3 {
+        let bytes = text.as_bytes().get(skip..).unwrap_or_default();
+        let whole = bytes.get(..bytes.len() / 3 * 3).unwrap_or_default();
+        forms.push(STANDARD_NO_PAD.encode(whole));
+        forms.push(URL_SAFE_NO_PAD.encode(whole));
+    }
+    forms.retain(|form| form != text);
+    forms.into_iter().map(SecretString::from).collect()
 }
 
 fn is_key(c: char) -> bool {
@@ -110,6 +145,24 @@ fn blot_bearer(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_known_secret_goes_in_every_encoding() {
+        use base64::Engine as _;
+        let key = "Zq8/w+2=Lr5~tN0v?B";
+        let scrubber = Scrubber::new(vec![key.into()]);
+        for text in [
+            base64::engine::general_purpose::STANDARD.encode(format!("user:{key}")),
+            base64::engine::general_purpose::URL_SAFE.encode(key),
+            key.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            "Zq8%2Fw%2B2%3DLr5~tN0v%3FB".to_owned(),
+            "Zq8\\/w+2=Lr5~tN0v?B".to_owned(),
+        ] {
+            let clean = scrubber.scrub(&text);
+            assert!(clean.contains(MARK) && clean.len() < text.len(), "{text}: {clean}");
+        }
+        assert_eq!(scrubber.scrub("nothing of it"), "nothing of it");
+    }
 
     #[test]
     fn keys_go_and_words_stay() {
