@@ -109,6 +109,11 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// List what went over the network: where to and how much, never what
+    Net {
+        #[command(subcommand)]
+        verb: NetVerb,
+    },
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -263,7 +268,24 @@ pub enum KeysVerb {
     },
 }
 
-const VERBS: &[&str] = &["new", "exec", "sessions", "export", "models", "config", "keys", "tour", "completions"];
+/// `kiln net`.
+#[derive(Debug, Subcommand)]
+pub enum NetVerb {
+    /// Print every connection that Kiln made or refused, oldest first
+    Log {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Only the newest so many
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
+        /// Delete the list
+        #[arg(long, conflicts_with_all = ["json", "last"])]
+        clear: bool,
+    },
+}
+
+const VERBS: &[&str] = &["new", "exec", "sessions", "export", "models", "config", "keys", "net", "tour", "completions"];
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {

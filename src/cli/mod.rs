@@ -15,6 +15,7 @@ mod interrupt;
 mod keys;
 mod logging;
 mod models;
+mod net;
 mod open;
 mod progress;
 mod pull;
@@ -111,6 +112,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),
         Some(Verb::Keys { verb }) => keys::run(&inputs, &verb, console),
+        Some(Verb::Net { verb }) => net::run(&inputs, &verb, console),
         Some(Verb::Completions { shell }) => completions::print(shell, console),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod change;
+pub mod connection;
 pub mod content;
 pub mod event;
 pub mod fault;
@@ -20,6 +21,7 @@ pub mod session;
 pub mod usage;
 
 pub use change::{Blob, ChangeKind, FileChange};
+pub use connection::{Connection, ConnectionState, Purpose};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
 pub use fault::{Fault, FaultClass, Retry};

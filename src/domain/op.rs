@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Description;
+use super::connection::Connection;
 use super::fault::Fault;
 use super::id::{RequestId, SessionId, TurnId};
 use super::model::{ModelInfo, ModelRef};
@@ -56,6 +57,8 @@ pub enum Op {
     ReadFile { session: SessionId, path: ProjectPath },
     /// The project's files, ignored ones left out. Answer: [`Reply::Files`].
     ListFiles { session: SessionId },
+    /// The requests of this run over the network, oldest first. Answer: [`Reply::Connections`].
+    ListConnections,
     /// Writes the project out. Answer: [`Reply::Exported`].
     Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
 }
@@ -130,6 +133,9 @@ pub enum Reply {
     },
     Files {
         files: Vec<ProjectPath>,
+    },
+    Connections {
+        connections: Vec<Connection>,
     },
     Undone {
         turn: TurnId,

@@ -95,7 +95,9 @@ impl RecordedError {
             ProviderError::BadRequest { .. } => RecordedClass::BadRequest,
             ProviderError::ModelGone { .. } => RecordedClass::ModelGone,
             ProviderError::Overloaded { .. } => RecordedClass::Overloaded,
-            ProviderError::Offline { .. } | ProviderError::Withheld { .. } => RecordedClass::Offline,
+            ProviderError::Offline { .. } | ProviderError::Withheld { .. } | ProviderError::Barred { .. } => {
+                RecordedClass::Offline
+            }
             ProviderError::Broken { .. } => RecordedClass::Broken,
             ProviderError::WeightsMissing { .. } | ProviderError::Internal { .. } => RecordedClass::Internal,
         };

@@ -37,6 +37,9 @@ pub enum ProviderError {
     /// The settings keep Kiln off the network; nothing was sent.
     #[error("{message}")]
     Withheld { message: String },
+    /// A certificate, a proxy or a key stands in the way; trying again changes nothing.
+    #[error("{message}")]
+    Barred { message: String, hint: String },
     /// The stream broke, stalled or is not the protocol.
     #[error("{message}")]
     Broken { message: String },
@@ -67,6 +70,7 @@ impl ProviderError {
             | Self::Overloaded { message, .. }
             | Self::Offline { message }
             | Self::Withheld { message }
+            | Self::Barred { message, .. }
             | Self::Broken { message }
             | Self::WeightsMissing { message, .. }
             | Self::Internal { message } => message,
@@ -139,8 +143,12 @@ impl ProviderError {
             Self::Withheld { .. } => (
                 FaultClass::Offline,
                 format!("{provider} was not asked"),
-                "leave out `--offline`, set `network.offline` to false, or choose a model on this machine".to_owned(),
+                "leave out `--offline`, change `network.offline` or `network.allow`, or choose a model on this machine"
+                    .to_owned(),
             ),
+            Self::Barred { hint, .. } => {
+                (FaultClass::Offline, format!("{provider} cannot be reached as things are"), hint.clone())
+            }
             Self::Broken { .. } => (
                 FaultClass::Broken,
                 format!("the answer of {provider} broke off"),
