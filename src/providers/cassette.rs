@@ -98,7 +98,7 @@ impl RecordedError {
             ProviderError::Offline { .. } | ProviderError::Withheld { .. } | ProviderError::Barred { .. } => {
                 RecordedClass::Offline
             }
-            ProviderError::Broken { .. } => RecordedClass::Broken,
+            ProviderError::Broken { .. } | ProviderError::Unusable { .. } => RecordedClass::Broken,
             ProviderError::WeightsMissing { .. } | ProviderError::Internal { .. } => RecordedClass::Internal,
         };
         Self { after_ms, class, message: error.to_string(), retry_ms: error.retry_after().map(millis) }

@@ -40,6 +40,9 @@ pub enum ProviderError {
     /// A certificate, a proxy or a key stands in the way; trying again changes nothing.
     #[error("{message}")]
     Barred { message: String, hint: String },
+    /// What came is no answer, or more than anybody wants; the same would come again.
+    #[error("{message}")]
+    Unusable { message: String },
     /// The stream broke, stalled or is not the protocol.
     #[error("{message}")]
     Broken { message: String },
@@ -71,6 +74,7 @@ impl ProviderError {
             | Self::Offline { message }
             | Self::Withheld { message }
             | Self::Barred { message, .. }
+            | Self::Unusable { message }
             | Self::Broken { message }
             | Self::WeightsMissing { message, .. }
             | Self::Internal { message } => message,
@@ -145,6 +149,11 @@ impl ProviderError {
                 format!("{provider} was not asked"),
                 "leave out `--offline`, change `network.offline` or `network.allow`, or choose a model on this machine"
                     .to_owned(),
+            ),
+            Self::Unusable { .. } => (
+                FaultClass::Broken,
+                format!("{provider} sent what is no answer"),
+                "check the base URL and the proxy (`kiln config show --origin`); what arrived was kept".to_owned(),
             ),
             Self::Barred { hint, .. } => {
                 (FaultClass::Offline, format!("{provider} cannot be reached as things are"), hint.clone())

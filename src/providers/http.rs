@@ -20,7 +20,7 @@ use super::scrub::Scrubber;
 use super::wire::{Decoder, Framing, Quirks, Wire, WireRequest};
 use super::{ModelInfo, Provider};
 use crate::domain::{ModelRef, ProviderId, Purpose};
-use crate::net::limit::{STREAM_EVENT, WHOLE_ANSWER};
+use crate::net::limit::{ANSWER_TEXT, STREAM_EVENT, WHOLE_ANSWER};
 use crate::net::ndjson;
 use crate::net::request::collect;
 use crate::net::retry_after::retry_after;
@@ -189,7 +189,7 @@ impl Shared {
             (Some(b'<'), _) => {
                 let page = HttpResponse { body, ..response }.error_text().await;
                 let message = super::wire::ErrorBody::read(&page).message;
-                Err(ProviderError::broken(format!("the server sent {message}; is the base URL right?")))
+                Err(ProviderError::Unusable { message: format!("the server sent {message}; is the base URL right?") })
             }
             (Some(b'{' | b'['), Framing::Sse) => {
                 let whole = collect(body, WHOLE_ANSWER).await.map_err(|error| from_net(&error))?;
@@ -269,11 +269,13 @@ struct Answer {
     decoded: Vec<StreamEvent>,
     queue: VecDeque<StreamEvent>,
     error: Option<ProviderError>,
+    /// Bytes that it has said so far.
+    said: usize,
 }
 
 impl Answer {
     fn new(frames: BoxStream<'static, Result<Frame, NetError>>, decoder: Box<dyn Decoder>) -> Self {
-        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None }
+        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None, said: 0 }
     }
 
     fn into_stream(self) -> AnswerStream {
@@ -300,6 +302,14 @@ impl Answer {
             Some(Err(error)) => self.decoder.finish(&mut self.decoded).map_err(|_| from_net(&error)).map(|()| true),
             None => self.decoder.finish(&mut self.decoded).map(|()| true),
         };
+        self.said += self.decoded.iter().map(said).sum::<usize>();
+        if self.said > ANSWER_TEXT {
+            self.decoded.clear();
+            self.frames = None;
+            let limit = ANSWER_TEXT / (1024 * 1024);
+            self.error = Some(ProviderError::Unusable { message: format!("the answer is longer than {limit} MiB") });
+            return;
+        }
         let stopped = matches!(self.decoded.last(), Some(StreamEvent::Stopped { .. }));
         self.queue.extend(self.decoded.drain(..));
         // Dropping the frames closes the connection, or frees it for the next request.
@@ -314,6 +324,14 @@ impl Answer {
     }
 }
 
+fn said(event: &StreamEvent) -> usize {
+    match event {
+        StreamEvent::Text { text } | StreamEvent::Reasoning { text } => text.len(),
+        StreamEvent::ToolArguments { json, .. } => json.len(),
+        _ => 0,
+    }
+}
+
 fn from_net(error: &NetError) -> ProviderError {
     let message = error.to_string();
     match error {
@@ -322,9 +340,8 @@ fn from_net(error: &NetError) -> ProviderError {
             ProviderError::Offline { message }
         }
         NetError::Barred { hint, .. } => ProviderError::Barred { message, hint: hint.clone() },
-        NetError::Timeout { .. } | NetError::Cut { .. } | NetError::TooLarge { .. } => {
-            ProviderError::Broken { message }
-        }
+        NetError::Timeout { .. } | NetError::Cut { .. } => ProviderError::Broken { message },
+        NetError::TooLarge { .. } => ProviderError::Unusable { message },
         NetError::Status { .. } | NetError::Invalid { .. } => ProviderError::BadRequest { message, field: None },
     }
 }

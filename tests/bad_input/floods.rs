@@ -1,8 +1,5 @@
 //! Servers that send more than anybody could want: one message, and memory stays where it was.
 
-use std::io::Read as _;
-use std::process::Stdio;
-
 use super::server::{Behaviour, serve};
 use super::{Home, KEY, Ran, custom};
 
@@ -12,7 +9,10 @@ const GROWTH: u64 = 64 * 1024;
 /// Runs a turn and measures the most memory that was resident at any time, in KiB.
 fn measured(settings: &str) -> (Ran, u64) {
     let home = Home::with_settings(settings);
-    let mut child = home.command(&["exec", "hello"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Into files: a pipe would stand still when it is full.
+    let [out, err] = ["out", "err"].map(|name| home.path().join(name));
+    let [to_out, to_err] = [&out, &err].map(|path| std::fs::File::create(path).unwrap());
+    let mut child = home.command(&["exec", "hello"]).stdout(to_out).stderr(to_err).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let code = loop {
@@ -24,9 +24,7 @@ fn measured(settings: &str) -> (Ran, u64) {
         }
         std::thread::park_timeout(std::time::Duration::from_millis(2));
     };
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-    child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+    let [stdout, stderr] = [&out, &err].map(|path| std::fs::read(path).unwrap());
     (Ran::checked(std::process::Output { status: code, stdout, stderr }), peak)
 }
 
