@@ -147,7 +147,7 @@ impl ProviderError {
             Self::Withheld { .. } => (
                 FaultClass::Offline,
                 format!("{provider} was not asked"),
-                "leave out `--offline`, change `network.offline` or `network.allow`, or choose a model on this machine"
+                "leave out `--offline`, change `network.offline` or `network.allow`, or choose a local model"
                     .to_owned(),
             ),
             Self::Unusable { .. } => (
@@ -155,9 +155,7 @@ impl ProviderError {
                 format!("{provider} sent what is no answer"),
                 "check the base URL and the proxy (`kiln config show --origin`); what arrived was kept".to_owned(),
             ),
-            Self::Barred { hint, .. } => {
-                (FaultClass::Offline, format!("{provider} cannot be reached as things are"), hint.clone())
-            }
+            Self::Barred { hint, .. } => (FaultClass::Offline, format!("{provider} cannot be reached"), hint.clone()),
             Self::Broken { .. } => (
                 FaultClass::Broken,
                 format!("the answer of {provider} broke off"),
