@@ -65,7 +65,7 @@ fn the_version_is_one_line() {
 
 #[test]
 fn every_verb_has_help() {
-    let verbs: [&[&str]; 24] = [
+    let verbs: [&[&str]; 26] = [
         &[],
         &["new"],
         &["exec"],
@@ -88,6 +88,8 @@ fn every_verb_has_help() {
         &["keys", "set"],
         &["keys", "list"],
         &["keys", "rm"],
+        &["net"],
+        &["net", "log"],
         &["tour"],
         &["completions"],
     ];
