@@ -10,6 +10,14 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "bad_input/floods.rs"]
+mod floods;
+#[path = "bad_input/keys.rs"]
+mod keys_on_the_way;
+#[path = "bad_input/proxies.rs"]
+mod proxies;
+#[path = "bad_input/proxy.rs"]
+mod proxy;
 #[path = "terminal/recordings.rs"]
 mod recordings;
 #[path = "bad_input/server.rs"]

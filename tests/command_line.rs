@@ -90,6 +90,8 @@ fn every_verb_has_help() {
         &["keys", "use"],
         &["keys", "rm"],
         &["trust"],
+        &["net"],
+        &["net", "log"],
         &["tour"],
         &["completions"],
     ];

@@ -121,6 +121,11 @@ pub enum Verb {
     Sandbox(SandboxVerb),
     /// Trust this folder's own settings, after showing what they set
     Trust(TrustVerb),
+    /// List what went over the network: where to and how much, never what
+    Net {
+        #[command(subcommand)]
+        verb: NetVerb,
+    },
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -358,6 +363,22 @@ pub struct TrustVerb {
     /// Trust without asking
     #[arg(long, conflicts_with_all = ["list", "revoke"])]
     pub yes: bool,
+}
+/// `kiln net`.
+#[derive(Debug, Subcommand)]
+pub enum NetVerb {
+    /// Print every connection that Kiln made or refused, oldest first
+    Log {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Only the newest so many
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
+        /// Delete the list
+        #[arg(long, conflicts_with_all = ["json", "last"])]
+        clear: bool,
+    },
 }
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.

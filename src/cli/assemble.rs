@@ -21,7 +21,7 @@ use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
 use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
 use crate::keychain::Keys;
-use crate::net::{Client, NetSettings, Reach};
+use crate::net::{Client, NetSettings, Proxies, Reach};
 use crate::providers;
 use crate::providers::cassette::Recorder;
 use crate::providers::catalogue::{Catalogue, ProviderRow};
@@ -32,6 +32,7 @@ use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
 use crate::sandbox::{self, Standing};
 use crate::storage::Storage;
+use crate::tools::policy::Trust;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -150,6 +151,7 @@ impl Inputs {
         let environment = environment.with_project_keys(loaded.project_keys);
         let mut troubles: Vec<Fault> = fault.into_iter().collect();
         troubles.extend(loaded.troubles);
+        troubles.extend(network(&loaded.settings, &environment, &paths).1);
         let terminal = environment.terminal();
         let never = common.no_color || terminal.no_color || terminal.is_dumb();
         Ok(Self {
@@ -250,6 +252,8 @@ pub struct Running {
     pub engine: Engine,
     /// The actor's task; it ends when the last handle is dropped.
     pub actor: JoinHandle<()>,
+    /// Its list of connections is written out at the end.
+    net: Option<Client>,
     /// Temporary folders live as long as these.
     paths: Paths,
 }
@@ -257,10 +261,13 @@ pub struct Running {
 impl Running {
     /// Lets the engine end, its last facts stored.
     pub async fn close(self) {
-        let Self { engine, actor, paths: _until_the_end } = self;
+        let Self { engine, actor, net, paths: _until_the_end } = self;
         drop(engine);
         if tokio::time::timeout(FAREWELL, actor).await.is_err() {
             tracing::warn!("the engine did not end in time");
+        }
+        if let Some(net) = net {
+            net.flush().await;
         }
     }
 }
@@ -268,14 +275,16 @@ impl Running {
 /// Puts the rooms together. Called inside the runtime; what is slow happens on the engine's task.
 pub fn assemble(inputs: Inputs) -> Running {
     let paths = inputs.paths.clone();
-    let (engine, actor) = engine::start(parts(inputs));
-    Running { engine, actor, paths }
+    let net = net(&inputs);
+    let listed = net.clone().ok();
+    let (engine, actor) = engine::start(parts(inputs, net));
+    Running { engine, actor, net: listed, paths }
 }
 
-async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
+async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Fault> {
     let mut troubles = inputs.troubles.clone();
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
-    let registry = registry(&inputs).await?;
+    let registry = registry(&inputs, net?).await?;
     Ok(Parts {
         storage,
         saving,
@@ -288,7 +297,10 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
         defaults: Defaults {
             mode: inputs.settings.agent.mode,
             planning: inputs.settings.agent.plan,
-            ..Defaults::default()
+            trust: match inputs.trust {
+                config::Trust::Trusted | config::Trust::NothingToTrust => Trust::Trusted,
+                config::Trust::Untrusted(_) => Trust::Untrusted,
+            },
         },
         walls: Some(Walls {
             policy: sandbox::Policy::new(inputs.paths.data(), &inputs.environment, &inputs.paths),
@@ -323,14 +335,13 @@ async fn storage(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<(Storage, S
     Ok((storage, Saving::Off { fault }))
 }
 
-async fn registry(inputs: &Inputs) -> Result<Registry, Fault> {
+async fn registry(inputs: &Inputs, net: Client) -> Result<Registry, Fault> {
     if let Some(replay) = &inputs.replay {
-        return replaying(replay, net(inputs)?);
+        return replaying(replay, net);
     }
     let catalogue = Catalogue::builtin()?;
     let settings = provider_settings(inputs, &catalogue);
     let keys = Arc::clone(&settings.keys);
-    let net = net(inputs)?;
     let weights = Weights::new(inputs.paths.weights());
     let shelf = WeightsFolder { weights: weights.clone(), settings: pull_settings(inputs, net.clone()) };
     let registry =
@@ -401,20 +412,47 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
 }
 
 fn net(inputs: &Inputs) -> Result<Client, Fault> {
-    let network = &inputs.settings.network;
-    let settings = NetSettings {
-        connect: Duration::from_secs(network.connect_timeout_s),
-        first_byte: Duration::from_secs(network.first_byte_timeout_s),
-        idle: Duration::from_secs(network.idle_timeout_s),
-        extra_ca: network.ca_file.clone(),
-        reach: if network.offline { Reach::Offline } else { Reach::Anywhere },
-        ..NetSettings::default()
-    };
+    let (settings, _told_before) = network(&inputs.settings, &inputs.environment, &inputs.paths);
     Client::new(&settings).map_err(|error| {
         Fault::new(FaultClass::Offline, "the network settings cannot be used")
             .detail(error.to_string())
             .hint("see `kiln config show`")
     })
+}
+
+/// What the network goes by. Where a limit or a proxy cannot be used, only this machine is within
+/// reach: going out without it is what somebody wanted to prevent.
+fn network(settings: &Settings, environment: &Environment, paths: &Paths) -> (NetSettings, Option<Fault>) {
+    let network = &settings.network;
+    let reach = match &network.allow {
+        _ if network.offline => Ok(Reach::Offline),
+        None => Ok(Reach::Anywhere),
+        Some(hosts) => Reach::only(&hosts.0),
+    };
+    let proxies = Proxies::from_variables(|name| environment.get(name).map(str::to_owned));
+    let (reach, proxies, fault) = match (reach, proxies) {
+        (Ok(reach), Ok(proxies)) => (reach, proxies, None),
+        (Err(error), _) | (_, Err(error)) => {
+            let fault = Fault::new(
+                FaultClass::Invalid,
+                "the network settings cannot be used, so only this machine is spoken to",
+            )
+            .detail(error.to_string())
+            .hint("correct or remove what is named here; `kiln config show --origin` tells where settings are");
+            (Reach::Only(Vec::new()), None, Some(fault))
+        }
+    };
+    let settings = NetSettings {
+        connect: Duration::from_secs(network.connect_timeout_s),
+        first_byte: Duration::from_secs(network.first_byte_timeout_s),
+        idle: Duration::from_secs(network.idle_timeout_s),
+        extra_ca: network.ca_file.clone(),
+        reach,
+        proxies,
+        log: Some(paths.connections()),
+        ..NetSettings::default()
+    };
+    (settings, fault)
 }
 
 fn pull_settings(inputs: &Inputs, client: Client) -> PullSettings {

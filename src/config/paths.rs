@@ -172,6 +172,11 @@ impl Paths {
         self.data.join("logs")
     }
 
+    /// The list of connections, as JSON lines.
+    pub fn connections(&self) -> PathBuf {
+        self.logs().join("network.jsonl")
+    }
+
     /// Reports of crashes.
     pub fn crashes(&self) -> PathBuf {
         self.data.join("crashes")

@@ -107,11 +107,44 @@ pub struct NetworkSettings {
     pub ca_file: Option<PathBuf>,
     /// Refuses every connection that leaves this machine.
     pub offline: bool,
+    /// The hosts that may be spoken to besides this machine; `None` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<AllowedHosts>,
+}
+
+/// A list of hosts, unchecked. It takes whatever is written, because a limit with a slip in it must
+/// not become no limit: what is no host is refused when the network is set up, and all hosts with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "toml::Value")]
+pub struct AllowedHosts(pub Vec<String>);
+
+impl From<toml::Value> for AllowedHosts {
+    fn from(value: toml::Value) -> Self {
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Self(match value {
+            toml::Value::Array(lines) => lines.into_iter().map(text).collect(),
+            // As it stands in an environment variable.
+            toml::Value::String(line) => {
+                line.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect()
+            }
+            other => vec![text(other)],
+        })
+    }
 }
 
 impl Default for NetworkSettings {
     fn default() -> Self {
-        Self { connect_timeout_s: 10, first_byte_timeout_s: 120, idle_timeout_s: 90, ca_file: None, offline: false }
+        Self {
+            connect_timeout_s: 10,
+            first_byte_timeout_s: 120,
+            idle_timeout_s: 90,
+            ca_file: None,
+            offline: false,
+            allow: None,
+        }
     }
 }
 
@@ -170,6 +203,7 @@ pub const KEYS: &[&str] = &[
     "network.idle_timeout_s",
     "network.ca_file",
     "network.offline",
+    "network.allow",
     "local.temperature",
     "local.weights_url",
     "keys.storage",
@@ -235,6 +269,7 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
     };
     match key {
         "ui.frame_rate" => within(1, 60),
+        "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
         "agent.max_output_tokens" => within(1, 10_000_000),
         "local.temperature" => {

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod change;
+pub mod connection;
 pub mod content;
 pub mod event;
 pub mod fault;
@@ -21,6 +22,7 @@ pub mod usage;
 pub mod verification;
 
 pub use change::{Blob, ChangeKind, FileChange};
+pub use connection::{Connection, ConnectionState, Purpose};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Description;
+use super::connection::Connection;
 use super::event::QueueHold;
 use super::fault::Fault;
 use super::id::{CallId, RequestId, SessionId, StepId, TurnId};
@@ -84,6 +85,8 @@ pub enum Op {
     ReadFile { session: SessionId, path: ProjectPath },
     /// The project's files, ignored ones left out. Answer: [`Reply::Files`].
     ListFiles { session: SessionId },
+    /// The requests of this run over the network, oldest first. Answer: [`Reply::Connections`].
+    ListConnections,
     /// Writes the project out. Answer: [`Reply::Exported`].
     Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
 }
@@ -168,6 +171,9 @@ pub enum Reply {
     },
     Files {
         files: Vec<ProjectPath>,
+    },
+    Connections {
+        connections: Vec<Connection>,
     },
     Undone {
         turn: TurnId,

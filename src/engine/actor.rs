@@ -220,6 +220,7 @@ impl Actor {
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,
             Op::RemoveSession { session } => self.remove_session(session).await,
+            Op::ListConnections => Ok(Reply::Connections { connections: self.parts.registry.connections() }),
             // These may take long; they answer by themselves.
             Op::Describe => return self.describe(asker),
             Op::ListModels { provider } => return self.list_models(asker, provider),

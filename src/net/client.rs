@@ -1,4 +1,4 @@
-//! Sends requests, under the three clocks.
+//! Sends requests, under the clocks, within reach, and never past the list of connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,18 @@ use bytes::Bytes;
 use futures::StreamExt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
-use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
+use tokio::time::{Instant, timeout_at};
+use url::{Host, Url};
 
-use super::error::{Clock, NetError};
+use super::egress::{Egress, Exchange, HelperRun};
+use super::error::{self, Clock, NetError, Way};
+use super::limit::STREAM_TOTAL;
+use super::proxy;
+use super::reach;
 use super::request::{Body, HeaderText, Headers, HttpRequest, HttpResponse, Method};
 use super::settings::NetSettings;
-use super::transport::{Purpose, Transports};
+use super::transport::{Kind, Transports};
+use crate::domain::{Connection, Purpose};
 
 /// The HTTP client; cheap to clone and to make. Connections are shared by all clones.
 #[derive(Clone, Debug)]
@@ -25,6 +30,7 @@ pub struct Client {
 struct Inner {
     settings: NetSettings,
     transports: Transports,
+    egress: Egress,
 }
 
 impl Client {
@@ -35,7 +41,8 @@ impl Client {
         if HeaderValue::from_str(&settings.user_agent).is_err() {
             return Err(NetError::invalid("the user agent holds characters that a header cannot carry"));
         }
-        let inner = Inner { settings: settings.clone(), transports: Transports::default() };
+        let egress = Egress::new(settings.log.as_deref());
+        let inner = Inner { settings: settings.clone(), transports: Transports::default(), egress };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -43,82 +50,226 @@ impl Client {
         &self.inner.settings
     }
 
-    pub(super) async fn transport(&self, purpose: Purpose) -> Result<reqwest::Client, NetError> {
-        if let Some(built) = self.inner.transports.built(purpose) {
+    async fn transport(&self, kind: Kind) -> Result<reqwest::Client, NetError> {
+        if let Some(built) = self.inner.transports.built(kind) {
             return built;
         }
         let inner = Arc::clone(&self.inner);
-        tokio::task::spawn_blocking(move || inner.transports.build(purpose, &inner.settings))
+        tokio::task::spawn_blocking(move || inner.transports.build(kind, &inner.settings))
             .await
             .map_err(|_| NetError::invalid("the HTTP client could not be built"))?
+    }
+
+    /// The requests of this run and those that were refused, oldest first.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.inner.egress.recent()
+    }
+
+    /// Waits until the list of connections is written as far as it goes.
+    pub async fn flush(&self) {
+        self.inner.egress.flush().await;
+    }
+
+    /// Asks for leave to start a program that goes to the network by itself, and enters it in the
+    /// list. Refused unless every host is within reach.
+    pub fn helper(&self, purpose: Purpose, program: &str) -> Result<HelperRun, NetError> {
+        if let Err(error) = self.settings().reach.check_helper(program) {
+            self.inner.egress.refused(purpose, program.to_owned(), 0);
+            return Err(error);
+        }
+        Ok(HelperRun::new(self.inner.egress.begin_helper(purpose, program)))
     }
 
     /// Sends a request and returns as soon as the headers are there. No redirect is followed; any
     /// status is a success here. Dropping the body ends the request.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NetError> {
         let url = parse(&request.url)?;
-        self.settings().reach.check(&url)?;
-        let origin = origin(&url);
-        let transport = self.transport(Purpose::for_api(&url)).await?;
-        let first_byte = request.patience.unwrap_or(self.settings().first_byte);
-        let deadline = Instant::now() + first_byte;
+        let kind = self.kind(&url, &request)?;
+        let settings = self.settings();
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let mut builder = transport.request(method, url).headers(header_map(&request.headers)?);
-        if let Some(body) = request.body {
-            builder = builder.body(body);
+        let first_byte = request.patience.unwrap_or(settings.first_byte);
+        let mut outgoing = reqwest::Request::new(method, url);
+        *outgoing.headers_mut() = header_map(&request.headers)?;
+        *outgoing.body_mut() = request.body.map(reqwest::Body::from);
+        let answer = self.exchange(outgoing, kind, request.purpose, first_byte).await?;
+        let status = answer.response.status().as_u16();
+        let headers = headers_of(answer.response.headers());
+        Ok(HttpResponse { status, headers, body: answer.body(Some(STREAM_TOTAL)) })
+    }
+
+    /// The only place where something is sent.
+    pub(super) async fn exchange(
+        &self,
+        request: reqwest::Request,
+        kind: Kind,
+        purpose: Purpose,
+        first_byte: Duration,
+    ) -> Result<Answer, NetError> {
+        let settings = self.settings();
+        let url = request.url().clone();
+        if let Err(error) = settings.reach.check(&url) {
+            let port = url.port_or_known_default().unwrap_or(0);
+            self.inner.egress.refused(purpose, reach::canonical(&url), port);
+            return Err(error);
         }
-        let response = match timeout_at(deadline, builder.send()).await {
-            Err(_) => return Err(NetError::timeout(Clock::FirstByte, &origin, first_byte)),
-            Ok(Err(error)) => return Err(NetError::from_reqwest(&error, &origin, self.settings().connect)),
+        let transport = self.transport(kind).await?;
+        let way = Way { origin: origin(&url), proxy: self.proxy(kind, &url) };
+        let mut exchange = self.inner.egress.begin(purpose, &url, way.proxy.clone(), size(&request));
+        let began = Instant::now();
+        let deadline = began + first_byte;
+        let response = match timeout_at(deadline, transport.execute(request)).await {
+            Err(_) => return Err(NetError::timeout(Clock::FirstByte, &way.origin, first_byte)),
+            Ok(Err(error)) => return Err(NetError::from_reqwest(&error, &way, settings.connect)),
             Ok(Ok(response)) => response,
         };
-        let status = response.status().as_u16();
-        let headers = headers_of(response.headers());
-        let clocks = Clocks { origin, first_byte, deadline, idle: self.settings().idle };
-        Ok(HttpResponse { status, headers, body: clocked(response, clocks) })
+        exchange.answered(response.status().as_u16(), head_size(response.headers()));
+        if let Some(proxy) = way.proxy.as_ref().filter(|_| response.status().as_u16() == 407) {
+            return Err(error::wants_password(proxy, &way.origin));
+        }
+        let total = settings.total.map(|total| (began + total, total));
+        Ok(Answer { response, clocks: Clocks { way, first_byte, deadline, idle: settings.idle, total }, exchange })
+    }
+
+    fn proxy(&self, kind: Kind, url: &Url) -> Option<String> {
+        let proxies = self.settings().proxies.as_ref().filter(|_| kind != Kind::Clear)?;
+        proxies.of(url).map(proxy::place)
+    }
+
+    /// Which rules a request goes by; refuses to take a secret where it does not belong.
+    fn kind(&self, url: &Url, request: &HttpRequest) -> Result<Kind, NetError> {
+        let is_secret = request.headers.iter().any(|(_, text)| matches!(text, HeaderText::Secret(_)));
+        if is_secret {
+            let theirs = request.bound_to.as_deref().map(parse).transpose()?;
+            if theirs.as_ref().map(Url::origin) != Some(url.origin()) {
+                let set_for = theirs.as_ref().map_or_else(|| "nobody".to_owned(), origin);
+                let message = format!("the key is not sent to `{}`: it was set for `{set_for}`", origin(url));
+                return Err(NetError::barred(message, "set the provider's base URL to where its key belongs"));
+            }
+        }
+        if reach::is_loopback(url) {
+            return Ok(Kind::Clear);
+        }
+        if !is_secret || url.scheme() == "https" {
+            return Ok(Kind::Api);
+        }
+        // What is out of reach is refused for that reason, with no word about keys.
+        if self.settings().reach.check(url).is_ok() {
+            if let Some(proxy) = self.proxy(Kind::Api, url) {
+                let why = format!("the proxy `{proxy}` could read it, as the address is not encrypted");
+                return Err(error::key_in_clear(&origin(url), &why));
+            }
+            let is_public = match url.host() {
+                Some(Host::Ipv4(address)) => !reach::is_private(address.into()),
+                Some(Host::Ipv6(address)) => !reach::is_private(address.into()),
+                // Decided by the addresses that the name leads to.
+                Some(Host::Domain(_)) | None => false,
+            };
+            if is_public {
+                return Err(error::key_in_clear(&origin(url), "the address is public and not encrypted"));
+            }
+        }
+        Ok(Kind::Clear)
     }
 }
 
-/// What limits the reading of a body.
-pub(super) struct Clocks {
-    pub(super) origin: String,
-    pub(super) first_byte: Duration,
-    pub(super) deadline: Instant,
-    pub(super) idle: Duration,
+/// An answer whose body has yet to be read.
+pub(super) struct Answer {
+    pub(super) response: reqwest::Response,
+    clocks: Clocks,
+    exchange: Exchange,
 }
 
-/// The body under its clocks; after an error nothing more comes.
-pub(super) fn clocked(response: reqwest::Response, clocks: Clocks) -> Body {
-    let bytes = response.bytes_stream().boxed();
-    futures::stream::unfold(Some((bytes, clocks, Clock::FirstByte)), |state| async move {
-        let (mut bytes, clocks, clock) = state?;
-        let next = match clock {
-            Clock::Idle => timeout(clocks.idle, bytes.next()).await,
-            Clock::Connect | Clock::FirstByte => timeout_at(clocks.deadline, bytes.next()).await,
+/// What limits the reading of a body.
+struct Clocks {
+    way: Way,
+    first_byte: Duration,
+    deadline: Instant,
+    idle: Duration,
+    total: Option<(Instant, Duration)>,
+}
+
+impl Clocks {
+    /// When the wait for the next piece ends, which clock that is, and how long it ran.
+    fn next(&self, started: bool) -> (Instant, Clock, Duration) {
+        let near = if started {
+            (Instant::now() + self.idle, Clock::Idle, self.idle)
+        } else {
+            (self.deadline, Clock::FirstByte, self.first_byte)
         };
-        match next {
-            Ok(None) => None,
-            Ok(Some(Ok(piece))) => Some((Ok::<Bytes, NetError>(piece), Some((bytes, clocks, Clock::Idle)))),
-            Ok(Some(Err(error))) => {
-                let error = NetError::from_reqwest(&error, &clocks.origin, clocks.idle);
-                Some((Err(error), None))
-            }
-            Err(_) => {
-                let limit = if clock == Clock::Idle { clocks.idle } else { clocks.first_byte };
-                Some((Err(NetError::timeout(clock, &clocks.origin, limit)), None))
-            }
+        match self.total {
+            Some((end, total)) if end < near.0 => (end, Clock::Total, total),
+            _ => near,
         }
-    })
-    .boxed()
+    }
+}
+
+/// A body under its clocks.
+struct Reading {
+    bytes: futures::stream::BoxStream<'static, reqwest::Result<Bytes>>,
+    clocks: Clocks,
+    exchange: Exchange,
+    cap: Option<usize>,
+    read: usize,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Result<Bytes, NetError>> {
+        let (until, clock, limit) = self.clocks.next(self.read > 0);
+        let origin = &self.clocks.way.origin;
+        let result = match timeout_at(until, self.bytes.next()).await {
+            Ok(None) => return None,
+            Ok(Some(Ok(piece))) => {
+                self.read = self.read.saturating_add(piece.len());
+                self.exchange.received(piece.len());
+                match self.cap {
+                    Some(cap) if self.read > cap => {
+                        let cap = cap / (1024 * 1024);
+                        Err(NetError::TooLarge { message: format!("`{origin}` sent more than {cap} MiB") })
+                    }
+                    _ => Ok(piece),
+                }
+            }
+            Ok(Some(Err(error))) => Err(NetError::from_reqwest(&error, &self.clocks.way, self.clocks.idle)),
+            Err(_) => Err(NetError::timeout(clock, origin, limit)),
+        };
+        if result.is_err() {
+            self.exchange.failed();
+        }
+        Some(result)
+    }
+}
+
+impl Answer {
+    /// The body under its clocks and of at most `cap` bytes; after an error nothing more comes.
+    pub(super) fn body(self, cap: Option<usize>) -> Body {
+        let Self { response, clocks, exchange } = self;
+        let reading = Reading { bytes: response.bytes_stream().boxed(), clocks, exchange, cap, read: 0 };
+        futures::stream::unfold(Some(reading), |state| async move {
+            let mut reading = state?;
+            let item = reading.next().await?;
+            let ended = item.is_err();
+            Some((item, (!ended).then_some(reading)))
+        })
+        .boxed()
+    }
 }
 
 pub(super) fn parse(url: &str) -> Result<Url, NetError> {
+    // The parser would leave some of these out without a word.
+    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(NetError::invalid("the address holds blanks or control characters"));
+    }
     let parsed = Url::parse(url).map_err(|error| NetError::invalid(format!("the address is not a URL: {error}")))?;
     if parsed.host_str().is_none() {
         return Err(NetError::invalid("the address names no host"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(NetError::invalid(
+            "the address holds a user name or password; keys are stored with `kiln keys set`",
+        ));
     }
     Ok(parsed)
 }
@@ -126,6 +277,17 @@ pub(super) fn parse(url: &str) -> Result<Url, NetError> {
 /// Scheme, host and port: all that error texts may show of an address.
 pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
+}
+
+/// Bytes of a request, near enough: the HTTP crate adds a line or two of its own.
+fn size(request: &reqwest::Request) -> u64 {
+    let body = request.body().and_then(reqwest::Body::as_bytes).map_or(0, <[u8]>::len);
+    let path = request.url().path().len() + request.url().query().map_or(0, |query| query.len() + 1);
+    (body + path) as u64 + head_size(request.headers())
+}
+
+fn head_size(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
 }
 
 pub(super) fn headers_of(map: &HeaderMap) -> Headers {

@@ -1,13 +1,18 @@
 //! Large files without keys, such as model weights: redirects are followed, a cut one goes on.
 
-use tokio::time::{Instant, timeout_at};
-
 use futures::StreamExt;
+use reqwest::header::{HeaderValue, LOCATION, RANGE};
+use url::Url;
 
-use super::client::{Client, Clocks, clocked, headers_of, origin, parse};
-use super::error::{Clock, NetError};
+use super::client::{Answer, Client, headers_of, origin, parse};
+use super::error::NetError;
+use super::reach;
 use super::request::{Body, Headers};
-use super::transport::Purpose;
+use super::transport::Kind;
+use crate::domain::Purpose;
+
+/// Redirects that one download follows.
+const HOPS: usize = 10;
 
 /// A file on its way.
 pub struct Download {
@@ -32,20 +37,9 @@ impl Client {
     /// offset at the file's end gives an empty stream. Dropping the stream ends the request.
     pub async fn download(&self, url: &str, offset: u64) -> Result<Download, NetError> {
         let url = parse(url)?;
-        let settings = self.settings();
-        settings.reach.check(&url)?;
         let from = origin(&url);
-        let transport = self.transport(Purpose::Download).await?;
-        let deadline = Instant::now() + settings.first_byte;
-        let mut builder = transport.get(url);
-        if offset > 0 {
-            builder = builder.header("range", format!("bytes={offset}-"));
-        }
-        let response = match timeout_at(deadline, builder.send()).await {
-            Err(_) => return Err(NetError::timeout(Clock::FirstByte, &from, settings.first_byte)),
-            Ok(Err(error)) => return Err(NetError::from_reqwest(&error, &from, settings.connect)),
-            Ok(Ok(response)) => response,
-        };
+        let answer = self.follow(url, offset).await?;
+        let response = &answer.response;
         let status = response.status().as_u16();
         let headers = headers_of(response.headers());
         let etag = headers.get("etag").map(str::to_owned);
@@ -64,9 +58,42 @@ impl Client {
         } else {
             (0, response.content_length())
         };
-        let clocks = Clocks { origin: from, first_byte: settings.first_byte, deadline, idle: settings.idle };
-        Ok(Download { total, start, etag, stream: clocked(response, clocks) })
+        Ok(Download { total, start, etag, stream: answer.body(None) })
     }
+
+    /// Asks for a file wherever it is; each hop is checked and entered in the list like any request.
+    async fn follow(&self, mut url: Url, offset: u64) -> Result<Answer, NetError> {
+        for _ in 0..=HOPS {
+            let mut request = reqwest::Request::new(reqwest::Method::GET, url.clone());
+            if offset > 0
+                && let Ok(range) = HeaderValue::from_str(&format!("bytes={offset}-"))
+            {
+                request.headers_mut().insert(RANGE, range);
+            }
+            let answer = self.exchange(request, Kind::Download, Purpose::Download, self.settings().first_byte).await?;
+            if !matches!(answer.response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(answer);
+            }
+            let Some(location) = answer.response.headers().get(LOCATION) else { return Ok(answer) };
+            url = hop(&url, location)?;
+        }
+        Err(NetError::Refused { message: format!("`{}` leads from one redirect to the next", origin(&url)) })
+    }
+}
+
+/// Where a redirect leads: never away from encryption, never from elsewhere into this machine.
+fn hop(from: &Url, location: &HeaderValue) -> Result<Url, NetError> {
+    let refused = |why: &str| NetError::Refused { message: format!("`{}` sent us {why}", origin(from)) };
+    let text = location.to_str().map_err(|_| refused("to an address that is none"))?;
+    let joined = from.join(text).map_err(|_| refused("to an address that is none"))?;
+    let to = parse(joined.as_str())?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(refused("away from `https`"));
+    }
+    if reach::is_loopback(&to) && !reach::is_loopback(from) {
+        return Err(refused("to this machine itself"));
+    }
+    Ok(to)
 }
 
 /// The `n` of `bytes 5-9/n` or `bytes */n`.

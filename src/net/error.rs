@@ -12,6 +12,8 @@ pub enum Clock {
     FirstByte,
     /// Between two pieces of the body.
     Idle,
+    /// From sending the request to the last byte of the body.
+    Total,
 }
 
 impl fmt::Display for Clock {
@@ -20,6 +22,7 @@ impl fmt::Display for Clock {
             Self::Connect => "no connection",
             Self::FirstByte => "no first byte",
             Self::Idle => "no further byte",
+            Self::Total => "no end of the answer",
         })
     }
 }
@@ -42,6 +45,9 @@ pub enum NetError {
     /// The settings do not allow this connection; no socket was opened.
     #[error("{message}")]
     Refused { message: String },
+    /// A certificate, a proxy or a key stands in the way; trying again changes nothing.
+    #[error("{message}")]
+    Barred { message: String, hint: String },
     /// A download was answered with a status that is no success.
     #[error("{message}")]
     Status { status: u16, message: String },
@@ -59,8 +65,13 @@ impl NetError {
         Self::Timeout { clock, message: format!("{clock} from `{origin}` within {} s", seconds(after)) }
     }
 
-    /// Classes a transport error; `origin` is scheme and host.
-    pub(super) fn from_reqwest(error: &reqwest::Error, origin: &str, connect: std::time::Duration) -> Self {
+    pub(super) fn barred(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Barred { message: message.into(), hint: hint.into() }
+    }
+
+    /// Classes a transport error.
+    pub(super) fn from_reqwest(error: &reqwest::Error, way: &Way, connect: std::time::Duration) -> Self {
+        let origin = &way.origin;
         let cause = root_cause(error);
         if error.is_timeout() && error.is_connect() {
             return Self::timeout(Clock::Connect, origin, connect);
@@ -71,14 +82,54 @@ impl NetError {
         if error.is_builder() {
             return Self::invalid(format!("the request to `{origin}` cannot be sent: {cause}"));
         }
-        if error.is_redirect() {
-            return Self::Refused { message: format!("`{origin}` sent us elsewhere: {cause}") };
+        if cause.contains("invalid peer certificate") {
+            return Self::barred(
+                format!("`{origin}` shows a certificate that is not trusted here: {cause}"),
+                "if your company checks encrypted traffic, name its certificate file in `network.ca_file`",
+            );
+        }
+        if cause == super::resolve::PUBLIC {
+            return key_in_clear(origin, &cause);
+        }
+        if let Some(proxy) = &way.proxy {
+            if cause.contains("proxy authorization required") {
+                return wants_password(proxy, origin);
+            }
+            if error.is_connect() || error.is_request() {
+                let cause = cause.strip_prefix("tunnel error: ").unwrap_or(&cause);
+                return Self::Offline { message: format!("the proxy `{proxy}` does not lead to `{origin}`: {cause}") };
+            }
         }
         if error.is_connect() || error.is_request() {
             return Self::Offline { message: format!("`{origin}` cannot be reached: {cause}") };
         }
         Self::Cut { message: format!("the answer of `{origin}` broke off: {cause}") }
     }
+}
+
+/// Where a request goes, as far as texts may say it.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// Scheme, host and port.
+    pub(super) origin: String,
+    /// Host and port of the proxy before it.
+    pub(super) proxy: Option<String>,
+}
+
+/// A proxy that lets nobody through whom it does not know.
+pub(super) fn wants_password(proxy: &str, origin: &str) -> NetError {
+    NetError::barred(
+        format!("the proxy `{proxy}` asks for a name and a password before it leads to `{origin}` (status 407)"),
+        "put them into the proxy's variable, such as `HTTPS_PROXY=http://name:password@host:port`",
+    )
+}
+
+/// A key that everybody on the way could read.
+pub(super) fn key_in_clear(origin: &str, why: &str) -> NetError {
+    NetError::barred(
+        format!("the key is not sent to `{origin}`: {why}"),
+        "use a base URL that begins with `https://`; without encryption keys go only to this machine and private networks",
+    )
 }
 
 fn seconds(duration: std::time::Duration) -> String {
@@ -98,7 +149,6 @@ fn root_cause(error: &reqwest::Error) -> String {
     match current.downcast_ref::<reqwest::Error>() {
         // No source at all: the text is reqwest's own and may end in the address.
         Some(own) if own.is_timeout() => "timed out".to_owned(),
-        Some(own) if own.is_redirect() => "too many redirects".to_owned(),
         Some(_) => "the connection failed".to_owned(),
         None => current.to_string(),
     }

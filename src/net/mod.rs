@@ -1,16 +1,20 @@
 //! The only way out to the network: one HTTP client, its clocks, and the readers of streams.
 //!
 //! Nothing here knows a provider or a protocol above HTTP. Keys pass through as secrets and appear
-//! in no text; what is not allowed is refused before a socket opens. Requests that carry keys
-//! follow no redirects; only downloads do.
+//! in no text and go only to the origin they were set for; what is not allowed is refused before a
+//! socket opens. Requests that carry keys follow no redirects; only downloads do. Every request is
+//! entered in a list (`egress`) before it is sent: there is no other way out.
 
 pub mod client;
 pub mod download;
+pub mod egress;
 pub mod error;
 pub mod limit;
 pub mod ndjson;
+pub mod proxy;
 pub mod reach;
 pub mod request;
+mod resolve;
 pub mod retry_after;
 pub mod settings;
 pub mod sse;
@@ -19,6 +23,7 @@ mod transport;
 pub use client::Client;
 pub use download::Download;
 pub use error::{Clock, NetError};
-pub use reach::Reach;
+pub use proxy::Proxies;
+pub use reach::{HostPattern, Reach};
 pub use request::{Body, HeaderText, Headers, HttpRequest, HttpResponse, Method};
 pub use settings::NetSettings;

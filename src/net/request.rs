@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use secrecy::SecretString;
 
 use super::error::NetError;
+use crate::domain::Purpose;
 
 /// The two methods that providers need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct HttpRequest {
     pub body: Option<Bytes>,
     /// A shorter first-byte clock than the client's, for probes.
     pub patience: Option<Duration>,
+    /// What it is for, in the list of connections.
+    pub purpose: Purpose,
+    /// The base URL that the secret headers were set for; they go to its origin and no other.
+    pub(super) bound_to: Option<String>,
 }
 
 impl HttpRequest {
@@ -55,9 +60,18 @@ impl HttpRequest {
         self
     }
 
-    /// Adds a header that nobody may see.
+    /// Says what it is for.
     #[must_use]
-    pub fn secret_header(mut self, name: impl Into<String>, value: SecretString) -> Self {
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
+    /// Adds a header that nobody may see. `base_url` is the address that the secret was set for: the
+    /// request is refused when it would go elsewhere, or over the open network without encryption.
+    #[must_use]
+    pub fn secret_header(mut self, name: impl Into<String>, value: SecretString, base_url: &str) -> Self {
+        self.bound_to = Some(base_url.to_owned());
         self.headers.push((name.into(), HeaderText::Secret(value)));
         self
     }

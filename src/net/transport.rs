@@ -2,58 +2,50 @@
 
 use std::sync::OnceLock;
 
-use url::Url;
-
 use super::error::NetError;
-use super::reach;
+use super::limit;
+use super::resolve::Lookup;
 use super::settings::NetSettings;
 
-/// What a connection is for; each kind has its own rules.
+/// What a connection is for; each kind has its own rules. None follows a redirect by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Requests that may carry keys: no redirects.
+pub(super) enum Kind {
+    /// Requests that may carry keys.
     Api,
-    /// The same to this machine: never through a proxy.
-    Local,
-    /// Files without keys: redirects within reach, bytes as they are.
+    /// The same without encryption: never through a proxy, only to private addresses.
+    Clear,
+    /// Files without keys: bytes as they are.
     Download,
-}
-
-impl Purpose {
-    /// The kind for requests with keys to an address.
-    pub(super) fn for_api(url: &Url) -> Self {
-        if reach::is_loopback(url) { Self::Local } else { Self::Api }
-    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Transports {
     api: OnceLock<Result<reqwest::Client, NetError>>,
-    local: OnceLock<Result<reqwest::Client, NetError>>,
+    clear: OnceLock<Result<reqwest::Client, NetError>>,
     download: OnceLock<Result<reqwest::Client, NetError>>,
 }
 
 impl Transports {
     /// The client of a kind if it was built already.
-    pub(super) fn built(&self, purpose: Purpose) -> Option<Result<reqwest::Client, NetError>> {
-        self.slot(purpose).get().cloned()
+    pub(super) fn built(&self, kind: Kind) -> Option<Result<reqwest::Client, NetError>> {
+        self.slot(kind).get().cloned()
     }
 
     /// Builds it; reads the system's certificates, so not for a task that must not wait.
-    pub(super) fn build(&self, purpose: Purpose, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
-        self.slot(purpose).get_or_init(|| build(purpose, settings)).clone()
+    pub(super) fn build(&self, kind: Kind, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
+        self.slot(kind).get_or_init(|| build(kind, settings)).clone()
     }
 
-    fn slot(&self, purpose: Purpose) -> &OnceLock<Result<reqwest::Client, NetError>> {
-        match purpose {
-            Purpose::Api => &self.api,
-            Purpose::Local => &self.local,
-            Purpose::Download => &self.download,
+    fn slot(&self, kind: Kind) -> &OnceLock<Result<reqwest::Client, NetError>> {
+        match kind {
+            Kind::Api => &self.api,
+            Kind::Clear => &self.clear,
+            Kind::Download => &self.download,
         }
     }
 }
 
-fn build(purpose: Purpose, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
+fn build(kind: Kind, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
     // A second call is refused by the crate and harmless: the first provider stays.
     rustls::crypto::ring::default_provider().install_default().ok();
     let extra = extra_certificates(settings)?;
@@ -61,13 +53,19 @@ fn build(purpose: Purpose, settings: &NetSettings) -> Result<reqwest::Client, Ne
         let mut builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .http1_max_headers(limit::HEADERS)
             .tls_certs_merge(extra.iter().cloned());
-        builder = match purpose {
-            Purpose::Api => builder.redirect(reqwest::redirect::Policy::none()),
-            Purpose::Local => builder.redirect(reqwest::redirect::Policy::none()).no_proxy(),
-            Purpose::Download => builder.redirect(follow_within(settings)).no_gzip().no_brotli(),
-        };
-        builder
+        // Our own choice of proxy, because the list of connections tells it; else the system's.
+        if let Some(proxies) = settings.proxies.clone() {
+            builder = builder.no_proxy().proxy(reqwest::Proxy::custom(move |url| proxies.of(url).cloned()));
+        }
+        match kind {
+            Kind::Api => builder.dns_resolver(Lookup::Any),
+            Kind::Clear => builder.dns_resolver(Lookup::Private).no_proxy(),
+            Kind::Download => builder.dns_resolver(Lookup::Any).no_gzip().no_brotli(),
+        }
     };
     // A machine without certificates of its own (a bare container) uses Mozilla's, carried along.
     builder()
@@ -91,22 +89,4 @@ fn extra_certificates(settings: &NetSettings) -> Result<Vec<reqwest::Certificate
         return Err(NetError::invalid(format!("`{}` holds no PEM certificates", path.display())));
     }
     Ok(bundle)
-}
-
-fn follow_within(settings: &NetSettings) -> reqwest::redirect::Policy {
-    let reach = settings.reach.clone();
-    reqwest::redirect::Policy::custom(move |attempt| {
-        let downgraded =
-            attempt.url().scheme() == "http" && attempt.previous().iter().any(|url| url.scheme() == "https");
-        if attempt.previous().len() > 10 {
-            return attempt.error("too many redirects");
-        }
-        if downgraded {
-            return attempt.error("a redirect away from https");
-        }
-        match reach.check(attempt.url()) {
-            Ok(()) => attempt.follow(),
-            Err(error) => attempt.error(error),
-        }
-    })
 }

@@ -95,8 +95,10 @@ impl RecordedError {
             ProviderError::BadRequest { .. } => RecordedClass::BadRequest,
             ProviderError::ModelGone { .. } => RecordedClass::ModelGone,
             ProviderError::Overloaded { .. } => RecordedClass::Overloaded,
-            ProviderError::Offline { .. } | ProviderError::Withheld { .. } => RecordedClass::Offline,
-            ProviderError::Broken { .. } => RecordedClass::Broken,
+            ProviderError::Offline { .. } | ProviderError::Withheld { .. } | ProviderError::Barred { .. } => {
+                RecordedClass::Offline
+            }
+            ProviderError::Broken { .. } | ProviderError::Unusable { .. } => RecordedClass::Broken,
             ProviderError::WeightsMissing { .. } | ProviderError::Internal { .. } => RecordedClass::Internal,
         };
         Self { after_ms, class, message: error.to_string(), retry_ms: error.retry_after().map(millis) }

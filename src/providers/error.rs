@@ -37,6 +37,12 @@ pub enum ProviderError {
     /// The settings keep Kiln off the network; nothing was sent.
     #[error("{message}")]
     Withheld { message: String },
+    /// A certificate, a proxy or a key stands in the way; trying again changes nothing.
+    #[error("{message}")]
+    Barred { message: String, hint: String },
+    /// What came is no answer, or more than anybody wants; the same would come again.
+    #[error("{message}")]
+    Unusable { message: String },
     /// The stream broke, stalled or is not the protocol.
     #[error("{message}")]
     Broken { message: String },
@@ -67,6 +73,8 @@ impl ProviderError {
             | Self::Overloaded { message, .. }
             | Self::Offline { message }
             | Self::Withheld { message }
+            | Self::Barred { message, .. }
+            | Self::Unusable { message }
             | Self::Broken { message }
             | Self::WeightsMissing { message, .. }
             | Self::Internal { message } => message,
@@ -139,8 +147,15 @@ impl ProviderError {
             Self::Withheld { .. } => (
                 FaultClass::Offline,
                 format!("{provider} was not asked"),
-                "leave out `--offline`, set `network.offline` to false, or choose a model on this machine".to_owned(),
+                "leave out `--offline`, change `network.offline` or `network.allow`, or choose a local model"
+                    .to_owned(),
             ),
+            Self::Unusable { .. } => (
+                FaultClass::Broken,
+                format!("{provider} sent what is no answer"),
+                "check the base URL and the proxy (`kiln config show --origin`); what arrived was kept".to_owned(),
+            ),
+            Self::Barred { hint, .. } => (FaultClass::Offline, format!("{provider} cannot be reached"), hint.clone()),
             Self::Broken { .. } => (
                 FaultClass::Broken,
                 format!("the answer of {provider} broke off"),

@@ -19,8 +19,8 @@ use super::error::ProviderError;
 use super::scrub::Scrubber;
 use super::wire::{Decoder, Framing, Quirks, Wire, WireRequest};
 use super::{ModelInfo, Provider};
-use crate::domain::{ModelRef, ProviderId};
-use crate::net::limit::WHOLE_ANSWER;
+use crate::domain::{ModelRef, ProviderId, Purpose};
+use crate::net::limit::{ANSWER_TEXT, STREAM_EVENT, WHOLE_ANSWER};
 use crate::net::ndjson;
 use crate::net::request::collect;
 use crate::net::retry_after::retry_after;
@@ -115,7 +115,7 @@ impl Shared {
         match &self.endpoint.key {
             Some(key) => {
                 let (name, value) = self.wire.authorize(key);
-                request.secret_header(name, value)
+                request.secret_header(name, value, &self.endpoint.base_url)
             }
             None => request,
         }
@@ -143,13 +143,14 @@ impl Shared {
     async fn send(&self, encoded: &WireRequest) -> Result<HttpResponse, ProviderError> {
         let body = serde_json::to_vec(&encoded.body)
             .map_err(|error| ProviderError::Internal { message: format!("the request cannot be written: {error}") })?;
-        let request = HttpRequest::post_json(self.address(&encoded.path), Bytes::from(body)).header(
-            "accept",
-            match encoded.framing {
-                Framing::Sse => "text/event-stream",
-                Framing::Ndjson => "application/x-ndjson",
-            },
-        );
+        let request =
+            HttpRequest::post_json(self.address(&encoded.path), Bytes::from(body)).purpose(Purpose::Chat).header(
+                "accept",
+                match encoded.framing {
+                    Framing::Sse => "text/event-stream",
+                    Framing::Ndjson => "application/x-ndjson",
+                },
+            );
         self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))
     }
 
@@ -160,7 +161,8 @@ impl Shared {
         if self.quirks().models.contains_key(model) {
             return;
         }
-        let request = HttpRequest::post_json(self.address(&path), Bytes::from(body.to_string()));
+        let request =
+            HttpRequest::post_json(self.address(&path), Bytes::from(body.to_string())).purpose(Purpose::Models);
         let answer = async {
             let response = self.net.send(self.prepare(request, &[])).await.ok()?;
             let fine = response.status == 200;
@@ -187,7 +189,7 @@ impl Shared {
             (Some(b'<'), _) => {
                 let page = HttpResponse { body, ..response }.error_text().await;
                 let message = super::wire::ErrorBody::read(&page).message;
-                Err(ProviderError::broken(format!("the server sent {message}; is the base URL right?")))
+                Err(ProviderError::Unusable { message: format!("the server sent {message}; is the base URL right?") })
             }
             (Some(b'{' | b'['), Framing::Sse) => {
                 let whole = collect(body, WHOLE_ANSWER).await.map_err(|error| from_net(&error))?;
@@ -205,8 +207,11 @@ impl Shared {
     async fn list_models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
         let request = self.wire.models_request();
         let get = self.prepare(HttpRequest::get(self.address(&request.path)), &request.headers);
-        let response =
-            self.net.send(get.header("accept", "application/json")).await.map_err(|error| from_net(&error))?;
+        let response = self
+            .net
+            .send(get.header("accept", "application/json").purpose(Purpose::Models))
+            .await
+            .map_err(|error| from_net(&error))?;
         if !(200..300).contains(&response.status) {
             return Err(self.refusal(response).await);
         }
@@ -240,9 +245,13 @@ pub(super) fn join(base: &str, path: &str) -> String {
 
 /// The first byte that is neither white space nor a byte-order mark, and the body as it was.
 async fn peek(mut body: Body) -> Result<(Option<u8>, Body), NetError> {
-    let mut seen = Vec::new();
+    let (mut seen, mut size) = (Vec::new(), 0);
     while let Some(piece) = body.next().await {
         let piece = piece?;
+        size += piece.len();
+        if size > STREAM_EVENT {
+            return Err(NetError::TooLarge { message: "the answer begins with nothing but white space".to_owned() });
+        }
         let first =
             piece.iter().copied().find(|byte| !byte.is_ascii_whitespace() && !matches!(byte, 0xef | 0xbb | 0xbf));
         seen.push(Ok(piece));
@@ -260,11 +269,13 @@ struct Answer {
     decoded: Vec<StreamEvent>,
     queue: VecDeque<StreamEvent>,
     error: Option<ProviderError>,
+    /// Bytes that it has said so far.
+    said: usize,
 }
 
 impl Answer {
     fn new(frames: BoxStream<'static, Result<Frame, NetError>>, decoder: Box<dyn Decoder>) -> Self {
-        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None }
+        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None, said: 0 }
     }
 
     fn into_stream(self) -> AnswerStream {
@@ -291,6 +302,14 @@ impl Answer {
             Some(Err(error)) => self.decoder.finish(&mut self.decoded).map_err(|_| from_net(&error)).map(|()| true),
             None => self.decoder.finish(&mut self.decoded).map(|()| true),
         };
+        self.said += self.decoded.iter().map(said).sum::<usize>();
+        if self.said > ANSWER_TEXT {
+            self.decoded.clear();
+            self.frames = None;
+            let limit = ANSWER_TEXT / (1024 * 1024);
+            self.error = Some(ProviderError::Unusable { message: format!("the answer is longer than {limit} MiB") });
+            return;
+        }
         let stopped = matches!(self.decoded.last(), Some(StreamEvent::Stopped { .. }));
         self.queue.extend(self.decoded.drain(..));
         // Dropping the frames closes the connection, or frees it for the next request.
@@ -305,6 +324,14 @@ impl Answer {
     }
 }
 
+fn said(event: &StreamEvent) -> usize {
+    match event {
+        StreamEvent::Text { text } | StreamEvent::Reasoning { text } => text.len(),
+        StreamEvent::ToolArguments { json, .. } => json.len(),
+        _ => 0,
+    }
+}
+
 fn from_net(error: &NetError) -> ProviderError {
     let message = error.to_string();
     match error {
@@ -312,9 +339,9 @@ fn from_net(error: &NetError) -> ProviderError {
         NetError::Offline { .. } | NetError::Timeout { clock: crate::net::Clock::Connect, .. } => {
             ProviderError::Offline { message }
         }
-        NetError::Timeout { .. } | NetError::Cut { .. } | NetError::TooLarge { .. } => {
-            ProviderError::Broken { message }
-        }
+        NetError::Barred { hint, .. } => ProviderError::Barred { message, hint: hint.clone() },
+        NetError::Timeout { .. } | NetError::Cut { .. } => ProviderError::Broken { message },
+        NetError::TooLarge { .. } => ProviderError::Unusable { message },
         NetError::Status { .. } | NetError::Invalid { .. } => ProviderError::BadRequest { message, field: None },
     }
 }

@@ -18,7 +18,7 @@ pub use super::shelf::{PullProgress, Shelf};
 use super::wire;
 use crate::domain::catalog::{ProviderStatus, Readiness, WeightsStatus};
 use crate::domain::op::PullSource;
-use crate::domain::{Fault, FaultClass, ModelInfo, ModelName, ModelRef, ProviderId};
+use crate::domain::{Connection, Fault, FaultClass, ModelInfo, ModelName, ModelRef, ProviderId, Purpose};
 use crate::net::{Client, HttpRequest};
 
 /// The id of the embedded model among the providers.
@@ -222,6 +222,11 @@ impl Registry {
         Ok(lists.await.into_iter().flatten().flatten().collect())
     }
 
+    /// The requests of this run and those that were refused, oldest first.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.net.connections()
+    }
+
     /// The embedded model's weights.
     pub fn weights(&self) -> Vec<WeightsStatus> {
         self.shelf.as_ref().map(|shelf| shelf.statuses()).unwrap_or_default()
@@ -324,10 +329,10 @@ impl Registry {
         let wire = wire::by_name(&row.wire)?;
         let base = self.base_url(row)?;
         let models = wire.models_request();
-        let mut request = HttpRequest::get(super::http::join(&base, &models.path));
+        let mut request = HttpRequest::get(super::http::join(&base, &models.path)).purpose(Purpose::Probe);
         if let Some(key) = self.key(row).await.ok().flatten() {
             let (name, value) = wire.authorize(&key);
-            request = request.secret_header(name, value);
+            request = request.secret_header(name, value, &base);
         }
         let answer = async {
             let response = self.net.send(request).await.ok().filter(|response| response.status == 200)?;

@@ -72,6 +72,7 @@ pub enum Ask {
     SelectModel(ModelRef),
     Sessions,
     Models,
+    Connections,
     Files,
     File(ProjectPath),
     Export(ExportTarget),

@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
 /// What every request is answered with.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
@@ -11,9 +14,11 @@ pub struct Behaviour {
     after: After,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum After {
     Close,
+    /// Says this again and again until the client goes away.
+    Repeat(Vec<u8>),
     /// Says nothing more until the client goes away.
     Wait,
 }
@@ -57,6 +62,16 @@ impl Behaviour {
         Self::closing([&b"\x00\xff\x1b[2J\x1b]0;x\x07"[..], &[0xfe; 300]].concat())
     }
 
+    /// These bytes, head and all.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::closing(bytes)
+    }
+
+    /// These bytes, and then others without an end.
+    pub fn endless(bytes: impl Into<Vec<u8>>, again: impl Into<Vec<u8>>) -> Self {
+        Self { bytes: bytes.into(), after: After::Repeat(again.into()) }
+    }
+
     /// Takes the request and never says a word.
     pub fn silent() -> Self {
         Self { bytes: Vec::new(), after: After::Wait }
@@ -78,6 +93,10 @@ pub struct Server {
 }
 
 impl Server {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -94,20 +113,44 @@ impl Server {
 
 /// Begins to listen.
 pub fn serve(behaviour: Behaviour) -> Server {
+    listen(behaviour, |socket, behaviour, heard| answer(&mut { socket }, behaviour, heard))
+}
+
+/// The same behind TLS; the certificate is `tls/server.pem`, for `model.example` and this machine.
+pub fn serve_tls(behaviour: Behaviour) -> Server {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bad_input/tls");
+    let certificate = CertificateDer::from_pem_file(format!("{folder}/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(format!("{folder}/server.key.pem")).unwrap();
+    let settings = rustls::ServerConfig::builder().with_no_client_auth();
+    let settings = Arc::new(settings.with_single_cert(vec![certificate], key).unwrap());
+    listen(behaviour, move |socket, behaviour, heard| {
+        let session = rustls::ServerConnection::new(Arc::clone(&settings)).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, socket);
+        answer(&mut stream, behaviour, heard);
+        stream.conn.send_close_notify();
+        stream.flush().ok();
+    })
+}
+
+fn listen(
+    behaviour: Behaviour,
+    serve: impl Fn(TcpStream, &Behaviour, &Mutex<Vec<String>>) + Send + Sync + 'static,
+) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let theirs = Arc::clone(&heard);
+    let (theirs, serve) = (Arc::clone(&heard), Arc::new(serve));
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            let (behaviour, heard) = (behaviour.clone(), Arc::clone(&theirs));
-            std::thread::spawn(move || answer(socket, &behaviour, &heard));
+            let (behaviour, heard, serve) = (behaviour.clone(), Arc::clone(&theirs), Arc::clone(&serve));
+            std::thread::spawn(move || serve(socket, &behaviour, &heard));
         }
     });
     Server { port, heard }
 }
 
-fn answer(mut socket: TcpStream, behaviour: &Behaviour, heard: &Mutex<Vec<String>>) {
+fn answer(socket: &mut (impl Read + Write), behaviour: &Behaviour, heard: &Mutex<Vec<String>>) {
     let mut request = Vec::new();
     let mut buffer = [0; 64 * 1024];
     loop {
@@ -123,8 +166,10 @@ fn answer(mut socket: TcpStream, behaviour: &Behaviour, heard: &Mutex<Vec<String
     heard.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
     // The client may have gone.
     socket.write_all(&behaviour.bytes).ok();
-    if behaviour.after == After::Wait {
-        while socket.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    match &behaviour.after {
+        After::Close => {}
+        After::Repeat(again) => while socket.write_all(again).is_ok() {},
+        After::Wait => while socket.read(&mut buffer).is_ok_and(|count| count > 0) {},
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use kiln::net::{Client, NetSettings, Reach};
+use kiln::domain::Purpose;
+use kiln::net::{Client, HttpRequest, NetError, NetSettings, Reach};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::http::{Endpoint, HttpProvider};
 use kiln::providers::wire::{self, Quirks};
@@ -94,7 +95,7 @@ async fn a_whole_answer_instead_of_a_stream_is_read() {
 async fn pages_and_empty_answers_are_no_answers() {
     let heard = answered(ResponseTemplate::new(200).set_body_raw("<html><title>Log in</title>", "text/html")).await;
     let error = heard.error.unwrap();
-    assert!(matches!(error, ProviderError::Broken { .. }) && error.to_string().contains("Log in"), "{error}");
+    assert!(matches!(error, ProviderError::Unusable { .. }) && error.to_string().contains("Log in"), "{error}");
     assert!(matches!(answered(ResponseTemplate::new(200)).await.error, Some(ProviderError::Broken { .. })));
 }
 
@@ -191,6 +192,112 @@ async fn models_are_listed_with_what_the_server_says() {
     let models = provider(&server.uri(), &settings()).list_models().await.unwrap();
     assert_eq!((models.len(), models[0].window, models[1].window), (2, Some(4096), None));
     assert_eq!(models[0].prices, None);
+}
+
+#[tokio::test]
+async fn others_go_on_while_one_server_misbehaves() {
+    let flood = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = flood.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = flood.accept().await.unwrap();
+            tokio::spawn(async move {
+                let piece = "data: ".to_owned() + &"x".repeat(64 * 1024);
+                while socket.write_all(piece.as_bytes()).await.is_ok() {}
+            });
+        }
+    });
+    let server = MockServer::start().await;
+    let slow = ResponseTemplate::new(200).set_body_raw(STREAM, "text/event-stream");
+    Mock::given(method("POST")).respond_with(slow.set_delay(Duration::from_millis(100))).mount(&server).await;
+    let client = Client::new(&settings()).unwrap();
+    let with = |url: String| {
+        HttpProvider::new(
+            ("test".into(), "Test".into()),
+            wire::by_name("chat").unwrap(),
+            client.clone(),
+            Endpoint { base_url: url, key: Some(KEY.into()) },
+            Quirks::default(),
+            Arc::new(Catalogue::builtin().unwrap()),
+        )
+    };
+    let (good, bad) = (with(server.uri()), with(format!("http://{address}")));
+    let (first, broken, second) = tokio::join!(ask(&good), ask(&bad), ask(&good));
+    assert_eq!((first.text.as_str(), second.text.as_str()), ("hi", "hi"));
+    assert!(broken.error.is_some());
+    let outcomes: Vec<_> = client.connections().iter().map(|one| (one.purpose, one.outcome())).collect();
+    assert_eq!(outcomes.iter().filter(|(purpose, outcome)| *purpose == Purpose::Chat && outcome == "200").count(), 2);
+}
+
+#[tokio::test]
+async fn a_key_stays_with_the_origin_it_was_set_for() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).expect(2).mount(&server).await;
+    let client = Client::new(&settings()).unwrap();
+    let port = server.address().port();
+    let get = |base: &str| HttpRequest::get(server.uri() + "/models").secret_header("authorization", KEY.into(), base);
+    for base in [server.uri(), format!("{}/v1", server.uri())] {
+        assert_eq!(client.send(get(&base)).await.unwrap().status, 200);
+    }
+    for base in ["https://api.example.org", "http://127.0.0.1:1", &format!("https://127.0.0.1:{port}"), "nonsense"] {
+        let error = client.send(get(base)).await.unwrap_err();
+        assert!(!error.to_string().contains(KEY) && !format!("{error:?}").contains(KEY), "{error}");
+    }
+    assert_eq!(client.connections().len(), 2, "nothing was opened for the others");
+    for odd in
+        ["http://127.0.0.1\t:1/", "http://user:secret@127.0.0.1/", "file:///etc/passwd", "http://a\0b/", "ftp://x"]
+    {
+        let error = client.send(HttpRequest::get(odd)).await.unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{odd}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn downloads_are_not_led_astray() {
+    let server = MockServer::start().await;
+    let port = server.address().port();
+    for (from, to) in [
+        ("/loop", "/loop".to_owned()),
+        ("/file", "file:///etc/passwd".to_owned()),
+        ("/metadata", "http://169.254.169.254/latest/meta-data".to_owned()),
+        ("/other", "http://other.example/x?token=hidden".to_owned()),
+        ("/odd", "http://user:hidden@127.0.0.1/".to_owned()),
+    ] {
+        let there = ResponseTemplate::new(302).insert_header("location", to.as_str());
+        Mock::given(path(from)).respond_with(there).mount(&server).await;
+    }
+    let here = NetSettings { reach: Reach::only(["api.example.org"]).unwrap(), ..settings() };
+    let client = Client::new(&here).unwrap();
+    for from in ["/loop", "/file", "/metadata", "/other", "/odd"] {
+        let error = client.download(&(server.uri() + from), 0).await.unwrap_err();
+        assert!(matches!(error, NetError::Refused { .. } | NetError::Invalid { .. }), "{from}: {error:?}");
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+    let listed = client.connections();
+    let of =
+        |host: &str, outcome: &str| listed.iter().filter(|one| one.host == host && one.outcome() == outcome).count();
+    assert_eq!((of("127.0.0.1", "302"), of("169.254.169.254", "refused"), of("other.example", "refused")), (15, 1, 1));
+    assert!(listed.iter().all(|one| one.purpose == Purpose::Download && (one.port == port || one.port == 80)));
+}
+
+#[tokio::test]
+async fn the_total_clock_ends_a_stream_that_goes_on_and_on() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let read = socket.read(&mut [0; 4096]).await.unwrap();
+        assert!(read > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        while socket.write_all(b": still here\n\n").await.is_ok() {
+            beat.tick().await;
+        }
+    });
+    let total = NetSettings { total: Some(Duration::from_millis(300)), ..settings() };
+    let error = ask(&provider(&format!("http://{address}"), &total)).await.error.unwrap();
+    assert!(error.to_string().contains("no end of the answer"), "{error}");
 }
 
 #[tokio::test]

@@ -180,6 +180,10 @@ fn network(entry: &Entry, settings: &PullSettings, error: &NetError) -> Fault {
                 .hint(hint)
                 .retryable()
         }
+        NetError::Barred { hint, .. } => {
+            Fault::new(FaultClass::Offline, format!("the weights of {name} cannot be fetched from `{}`", settings.hub))
+                .hint(hint.as_str())
+        }
         NetError::Status { .. } => {
             Fault::new(FaultClass::ModelGone, format!("`{}` does not have the weights of {name}", settings.hub))
                 .hint(hint)

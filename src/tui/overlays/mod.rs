@@ -38,6 +38,8 @@ pub enum Pick {
     File(ProjectPath),
     /// A destination, put into the composer for completion of its path.
     Export(String),
+    /// A line that is only to be read.
+    Nothing,
 }
 
 /// A question with two answers.

@@ -221,7 +221,7 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
             model.tell("change the name if you like, then press enter");
             Vec::new()
         }
-        None => Vec::new(),
+        Some(Pick::Nothing) | None => Vec::new(),
     }
 }
 

@@ -52,6 +52,10 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             fill_picker(model, sessions.iter().map(session_entry).collect());
             Vec::new()
         }
+        (Ask::Connections, Reply::Connections { connections }) => {
+            fill_picker(model, crate::tui::commands::connection_entries(&connections));
+            Vec::new()
+        }
         (Ask::Models, Reply::Models { models }) => {
             model.known_models = models;
             let entries = model.model_entries();

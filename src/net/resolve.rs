@@ -1,0 +1,38 @@
+//! Looking names up: names of this machine never, and for what must stay on a private network only
+//! such addresses.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::reach::{is_local_name, is_private};
+
+/// Which addresses a name may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    Any,
+    /// Addresses of this machine and of private networks; one other address refuses the name.
+    Private,
+}
+
+impl Resolve for Lookup {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (lookup, name) = (*self, name.as_str().to_owned());
+        Box::pin(async move {
+            // Asking a name server for these could lead anywhere, and would tell it.
+            if is_local_name(&name) {
+                let own = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+                return Ok(Box::new(own.into_iter()) as Addrs);
+            }
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if lookup == Lookup::Private && !found.iter().all(|address| is_private(address.ip())) {
+                return Err(io::Error::other(PUBLIC).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Why a name was refused that leads out of the private network.
+pub(super) const PUBLIC: &str = "the name leads to a public address, where a key is not sent without encryption";
