@@ -32,7 +32,7 @@ use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
 use crate::sandbox::{self, Standing};
 use crate::storage::Storage;
-use crate::tools::policy::Trust;
+use crate::tools::policy;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -298,8 +298,8 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
             mode: inputs.settings.agent.mode,
             planning: inputs.settings.agent.plan,
             trust: match inputs.trust {
-                config::Trust::Trusted | config::Trust::NothingToTrust => Trust::Trusted,
-                config::Trust::Untrusted(_) => Trust::Untrusted,
+                Trust::Trusted | Trust::NothingToTrust => policy::Trust::Trusted,
+                Trust::Untrusted(_) => policy::Trust::Untrusted,
             },
         },
         walls: Some(Walls {
