@@ -97,7 +97,7 @@ impl Page {
             ("li", false) => self.text.push_str("- "),
             ("td" | "th", true) => self.text.push_str(" | "),
             ("p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "table" | "title", true) => {
-                self.text.push('\n')
+                self.text.push('\n');
             }
             ("h1" | "h2" | "h3" | "h4" | "h5" | "h6", false) => {
                 let level = name.get(1..).and_then(|level| level.parse().ok()).unwrap_or(1);
@@ -148,7 +148,7 @@ fn tag_end(tag: &str) -> Option<usize> {
         match (quote, c) {
             (None, '>') => return Some(at),
             (None, '"' | '\'') if tag.get(..at).is_some_and(|before| before.trim_end().ends_with('=')) => {
-                quote = Some(c)
+                quote = Some(c);
             }
             (Some(open), c) if open == c => quote = None,
             _ => {}
