@@ -15,7 +15,7 @@ use super::path::ProjectPath;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Reads only; whatever writes, runs or connects is refused.
+    /// Reads only, commands that do no more included; whatever writes, connects or runs anything else is refused.
     ReadOnly,
     /// Reads freely, writes files of the project freely, asks before commands and connections.
     #[default]

@@ -289,7 +289,7 @@ fn told(files: &[InFile], mode: Mode, limit: usize) -> String {
     match more {
         (0, _) => {}
         (more, what) => {
-            text.push_str(&format!("… and {more} more {what}; ask with a narrower pattern or a higher limit"))
+            text.push_str(&format!("… and {more} more {what}; ask with a narrower pattern or a higher limit"));
         }
     }
     text.trim_end().to_owned()

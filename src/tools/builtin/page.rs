@@ -97,11 +97,13 @@ impl Page {
             ("li", false) => self.text.push_str("- "),
             ("td" | "th", true) => self.text.push_str(" | "),
             ("p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "table" | "title", true) => {
-                self.text.push('\n')
+                self.text.push('\n');
             }
             ("h1" | "h2" | "h3" | "h4" | "h5" | "h6", false) => {
                 let level = name.get(1..).and_then(|level| level.parse().ok()).unwrap_or(1);
-                self.text.push('\n');
+                if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+                    self.text.push('\n');
+                }
                 self.text.push_str(&"#".repeat(level));
                 self.text.push(' ');
             }
@@ -148,7 +150,7 @@ fn tag_end(tag: &str) -> Option<usize> {
         match (quote, c) {
             (None, '>') => return Some(at),
             (None, '"' | '\'') if tag.get(..at).is_some_and(|before| before.trim_end().ends_with('=')) => {
-                quote = Some(c)
+                quote = Some(c);
             }
             (Some(open), c) if open == c => quote = None,
             _ => {}
@@ -247,7 +249,7 @@ mod tests {
             <!-- <p>no</p> --><h2>Use</h2><p>One   two\n three.</p><ul><li>a<li>b</ul><pre>x\n  y &lt;z&gt;</pre>\
             <a href=\"https://x.example/?a=1&amp;b\">there</a> 1 < 2 <a title='>' href='#x'>here</a></body>";
         let expected =
-            "A & B\n\n## Use\nOne two three.\n\n- a\n- b\n\nx\n  y <z>\nthere (https://x.example/?a=1&b) 1 < 2 here";
+            "A & B\n\n## Use\n\nOne two three.\n\n- a\n- b\n\nx\n  y <z>\nthere (https://x.example/?a=1&b) 1 < 2 here";
         assert_eq!(readable(html), expected);
     }
 

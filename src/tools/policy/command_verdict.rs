@@ -118,15 +118,14 @@ fn look_at_redirection(redirection: &Redirection, standing: &Standing<'_>, found
                 found.writes_apart.get_or_insert(reason.clone());
                 found.asks_as_a_whole(|| reason);
             }
-            Place::Inside(path) => match control_file(&path) {
-                Some(why) => {
+            // Writing an ordinary file is a matter of the command that does it, see below.
+            Place::Inside(path) => {
+                if let Some(why) = control_file(&path) {
                     let reason = format!("it writes `{path}`, which is asked for apart: {why}");
                     found.writes_apart.get_or_insert(reason.clone());
                     found.asks_as_a_whole(|| reason);
                 }
-                // The command itself asks, see below.
-                None => {}
-            },
+            }
         },
     }
 }

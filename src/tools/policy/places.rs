@@ -56,9 +56,8 @@ impl Standing<'_> {
         let mut named = text.starts_with('/') || self.moved == Moved::Moved;
         for part in relative.split('/') {
             match part {
-                "" | "." => {}
                 ".." if named || parts.pop().is_none() => return Place::Outside,
-                ".." => {}
+                "" | "." | ".." => {}
                 name => {
                     named = true;
                     parts.push(name.to_owned());
