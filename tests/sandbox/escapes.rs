@@ -73,9 +73,10 @@ impl Lab<'_> {
             let limits = if let Around::Limited(limits) = probe.around { limits } else { &[] };
             arena.kiln(limits, &attack)
         } else {
-            let mut command = Command::new(attack[0]);
+            // A shell in between, so that there is a starter with the same variables.
+            let mut command = Command::new("/bin/sh");
             arena.dress(&mut command);
-            command.args(&attack[1..]).current_dir(&arena.project).process_group(0);
+            command.args(["-c", r#""$@"; exit $?"#, "sh"]).args(attack).current_dir(&arena.project).process_group(0);
             command
         };
         if probe.around == Around::LeakedDescriptors {
