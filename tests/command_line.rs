@@ -65,7 +65,8 @@ fn the_version_is_one_line() {
 
 #[test]
 fn every_verb_has_help() {
-    let verbs: [&[&str]; 24] = [
+    let verbs: [&[&str]; 25] = [
+        &["sandbox"],
         &[],
         &["new"],
         &["exec"],

@@ -99,12 +99,10 @@ async fn attend(mut running: Running, console: &mut Console) -> Result<u8, Failu
     let ended = running.wait().await;
     for change in &ended.control_changes {
         let path = change.path.display();
-        match &change.quarantined {
-            Some(to) => {
-                console.note(&format!("note: the new repository `{path}` was put out of action as `{}`", to.display()))
-            }
-            None => console.note(&format!("note: the control file `{path}` was {}", change.change.word())),
-        }
+        console.note(&match &change.quarantined {
+            Some(to) => format!("note: the new repository `{path}` was put out of action as `{}`", to.display()),
+            None => format!("note: the control file `{path}` was {}", change.change.word()),
+        });
     }
     Ok(match ended.finish {
         Finish::Exited(code) => u8::try_from(code).unwrap_or(u8::MAX),

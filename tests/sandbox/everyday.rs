@@ -14,9 +14,10 @@ const TASKS: &[(&str, &str, &str)] = &[
     ),
     (
         "cargo",
-        "",
-        "cargo init --quiet --name tiny . && echo '#[test] fn t() { assert_eq!(1 + 1, 2) }' >> src/main.rs && cargo build --quiet --offline && cargo test --quiet --offline && cargo run --quiet --offline",
+        "mkdir src && printf '[package]\nname = \"tiny\"\nedition = \"2021\"\n[workspace]\n' > Cargo.toml && printf 'fn main() {}\n#[test] fn t() { assert_eq!(1 + 1, 2) }\n' > src/main.rs",
+        "cargo build --quiet --offline && cargo test --quiet --offline && cargo run --quiet --offline",
     ),
+    ("cargo", "", "cd /tmp && cargo init --quiet --name tiny tiny && cd tiny && cargo check --quiet --offline"),
     (
         "node",
         "echo '{\"type\":\"module\"}' > package.json",

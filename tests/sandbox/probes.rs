@@ -232,8 +232,8 @@ pub const PROBES: &[Probe] = &[
     ),
     around(
         "process: fork bomb",
-        Limited(&["--processes", "64"]),
-        "n = []\n    try:\n        for _ in range(200):\n            p = os.fork()\n            if p == 0: signal.pause()\n            n.append(p)\n        hit()\n    finally:\n        for p in n: os.kill(p, 9)",
+        Limited(&["--processes", "350"]),
+        "n = []\n    try:\n        for _ in range(500):\n            p = os.fork()\n            if p == 0: signal.pause()\n            n.append(p)\n        hit()\n    finally:\n        for p in n: os.kill(p, 9)",
     ),
     around("memory: too much", Limited(&["--memory", "128"]), "b = bytearray(400 << 20); hit()"),
     around(
