@@ -229,8 +229,13 @@ pub enum ModelsVerb {
     },
 }
 
+const AFTER_SANDBOX: &str = "\
+The exit code is the command's; 128 and the number of the signal that ended it; 124 when its time was
+over; 125 when it could not be confined; 127 when there is no such program.";
+
 /// `kiln sandbox`.
 #[derive(Args, Debug)]
+#[command(after_help = AFTER_SANDBOX)]
 pub struct SandboxVerb {
     /// One more folder that the command can write; may be repeated
     #[arg(long, value_name = "DIR")]

@@ -9,7 +9,9 @@ use super::console::Console;
 use super::exit::{Exit, Failure};
 use crate::config::{Environment, Paths};
 use crate::domain::{Fault, FaultClass};
-use crate::sandbox::{self, Command, Finish, HomeView, Policy, Requirement, Running, SandboxError, Tier, Writable};
+use crate::sandbox::{
+    self, Command, Finish, HomeView, Policy, Requirement, Running, SandboxError, Standing, Tier, Writable,
+};
 
 /// Runs the command; the exit code is the command's, 128 and the signal, 124 when its time was over,
 /// 125 when it could not be confined, 127 when there is no such program.
@@ -79,7 +81,11 @@ fn refused(error: &SandboxError) -> Fault {
 
 async fn attend(mut running: Running, console: &mut Console) -> Result<u8, Failure> {
     if running.tier() < Tier::Strict {
-        console.note(&sandbox::probe().await.words());
+        let why = match sandbox::probe().await {
+            Standing { tier, why } if tier == running.tier() => why,
+            _ => Some("held to a lower tier".to_owned()),
+        };
+        console.note(&Standing { tier: running.tier(), why }.words());
     }
     loop {
         tokio::select! {
@@ -93,12 +99,10 @@ async fn attend(mut running: Running, console: &mut Console) -> Result<u8, Failu
     let ended = running.wait().await;
     for change in &ended.control_changes {
         let path = change.path.display();
-        match &change.quarantined {
-            Some(to) => {
-                console.note(&format!("note: the new repository `{path}` was put out of action as `{}`", to.display()))
-            }
-            None => console.note(&format!("note: the control file `{path}` was {}", change.change.word())),
-        }
+        console.note(&match &change.quarantined {
+            Some(to) => format!("note: the new repository `{path}` was put out of action as `{}`", to.display()),
+            None => format!("note: the control file `{path}` was {}", change.change.word()),
+        });
     }
     Ok(match ended.finish {
         Finish::Exited(code) => u8::try_from(code).unwrap_or(u8::MAX),

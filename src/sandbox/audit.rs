@@ -87,7 +87,10 @@ impl Mark {
     fn of(found: &Metadata) -> Self {
         let changed = found.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
         let changed = changed.map_or(0, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
-        Self { inode: 0, changed: (0, changed), size: found.len() }
+        // There are no numbers to be had; the time of making does instead.
+        let made = found.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let inode = made.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        Self { inode, changed: (0, changed), size: found.len() }
     }
 
     /// Whether it was touched since a moment; file systems' clocks tick coarsely.
@@ -104,8 +107,8 @@ impl Mark {
 #[derive(Debug, Default)]
 struct Look {
     marks: BTreeMap<PathBuf, (ControlKind, Mark)>,
-    /// `.git` files and folders, and bare repositories.
-    repositories: BTreeSet<PathBuf>,
+    /// `.git` files and folders, and bare repositories, with the number of their inode.
+    repositories: BTreeMap<PathBuf, u64>,
     complete: bool,
 }
 
@@ -126,15 +129,18 @@ impl Baseline {
 
     /// The repositories that exist.
     pub(super) fn repositories(&self) -> impl Iterator<Item = &Path> {
-        self.before.repositories.iter().map(PathBuf::as_path)
+        self.before.repositories.keys().map(PathBuf::as_path)
     }
 
     /// Looks again, puts new repositories out of action, and tells what is not as before.
     pub(super) fn compare(self) -> Vec<ControlChange> {
         let after = Look::at(&self.folders, LOOK_AFTER, Filled::ForRepositories);
         let mut changes = Vec::new();
-        for path in after.repositories.difference(&self.before.repositories) {
-            if self.is_new(path) {
+        // By what it is, not by its name: a folder around a known one can be moved, and another put there.
+        let known: BTreeSet<u64> = self.before.repositories.values().copied().collect();
+        for (path, _) in after.repositories.iter().filter(|(_, inode)| !known.contains(inode)) {
+            let at_its_place = self.before.repositories.contains_key(path);
+            if at_its_place || self.is_new(path) {
                 let quarantined = quarantine(path);
                 let (path, kind) = (path.clone(), ControlKind::Git);
                 changes.push(ControlChange { path, kind, change: Change::Created, quarantined });
@@ -246,10 +252,16 @@ impl Look {
         for hook in hooks.filter(|hook| !hook.file_name().to_string_lossy().ends_with(".sample")) {
             self.mark(hook.path(), ControlKind::Git);
         }
-        self.repositories.insert(path);
+        if let Ok(found) = path.symlink_metadata() {
+            self.repositories.insert(path, Mark::of(&found).inode);
+        }
     }
 
     fn mark(&mut self, path: PathBuf, kind: ControlKind) {
+        // An empty folder of our own stands in for one that must not be made.
+        if kind == ControlKind::Own && fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) {
+            return;
+        }
         if let Ok(found) = path.symlink_metadata() {
             self.marks.insert(path, (kind, Mark::of(&found)));
         }

@@ -67,7 +67,8 @@ pub(super) async fn start_at(tier: Tier, policy: &Policy, command: &Command) -> 
 /// The stage's process and the pipes to it.
 struct Stage {
     child: Child,
-    control: PipeWriter,
+    /// Its closing ends the command at once.
+    control: Option<PipeWriter>,
     report: BufReader<pipe::Receiver>,
     output: pipe::Receiver,
 }
@@ -96,7 +97,7 @@ impl Stage {
         let reading = |pipe: std::io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(pipe));
         Ok(Self {
             child,
-            control,
+            control: Some(control),
             report: BufReader::new(reading(report).map_err(SandboxError::setup)?),
             output: reading(output).map_err(SandboxError::setup)?,
         })
@@ -171,13 +172,7 @@ impl Attendant {
         let mut buffer = vec![0; 64 * 1024];
         let (mut line, mut told) = (Vec::new(), None);
         let (mut reading, mut reporting, mut dropped) = (true, true, false);
-        let mut control = self.stage.control.try_clone().ok();
-        // The original would keep the pipe open.
-        let (_, closed) = match std::io::pipe() {
-            Ok(pair) => pair,
-            Err(_) => return None,
-        };
-        drop(std::mem::replace(&mut self.stage.control, closed));
+        let mut control = self.stage.control.take();
         let deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
         let over = async {
             match deadline {

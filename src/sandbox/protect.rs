@@ -272,6 +272,7 @@ fn hidden(
     let mut all: Vec<PathBuf> = policy.hidden.clone();
     all.extend(home.iter().flat_map(|home| SECRETS.iter().map(|name| home.join(name))));
     all.extend(SYSTEM_SECRETS.iter().map(PathBuf::from));
+    all.extend(listening_sockets());
     let mut all: Vec<PathBuf> = all.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
     all.sort();
     all.dedup();
@@ -283,6 +284,21 @@ fn hidden(
     };
     let (covered, masked) = all.into_iter().partition(shown);
     (masked, covered)
+}
+
+/// Unix sockets of other programs that have a name in the file system now. A read-only mount does not
+/// keep anybody from connecting; one that is made later can be reached until Landlock can say no.
+fn listening_sockets() -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let mut found: Vec<PathBuf> = table
+        .lines()
+        .filter_map(|line| line.find(" /").and_then(|at| line.get(at + 1..)))
+        .map(PathBuf::from)
+        .filter(|path| !PRIVATE.iter().any(|private| path.starts_with(private)))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Root working in somebody else's folder becomes that somebody for the command.

@@ -136,7 +136,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     };
     let report = Report(File::from(report));
     match read(spec) {
-        Ok(spec) => stand(spec, File::from(control), &report),
+        Ok(spec) => stand(spec, &File::from(control), &report),
         Err(why) => {
             report.tell(&Told::Walls { why });
             ExitCode::FAILURE
@@ -151,7 +151,7 @@ fn read(memory: OwnedFd) -> Result<Spec, String> {
     serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
-fn stand(mut spec: Spec, control: File, report: &Report) -> ExitCode {
+fn stand(mut spec: Spec, control: &File, report: &Report) -> ExitCode {
     let mut open = [control.as_raw_fd(), report.0.as_raw_fd()];
     open.sort_unstable();
     let told = |error: std::io::Error| Told::Walls { why: error.to_string() };
@@ -171,7 +171,7 @@ fn stand(mut spec: Spec, control: File, report: &Report) -> ExitCode {
     spec.ghosts.retain(|path| path_of(path).exists());
     let temporary = temporary(&mut spec);
     let outcome =
-        if spec.tier == Tier::Strict { strict(&spec, &control, report) } else { plain(&spec, &control, report) };
+        if spec.tier == Tier::Strict { strict(&spec, control, report) } else { plain(&spec, control, report) };
     let code = match outcome {
         Ok(Some(code)) => return code,
         Ok(None) => ExitCode::SUCCESS,

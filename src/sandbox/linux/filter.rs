@@ -82,8 +82,8 @@ const REFUSED: &[libc::c_long] = &[
 /// `open_tree_attr`, newer than the table of names.
 const OPEN_TREE_ATTR: libc::c_long = 467;
 
-/// Terminal calls that type into a terminal or paste into it.
-const TYPING: &[u64] = &[libc::TIOCSTI as u64, 0x541c];
+/// `TIOCSTI` and `TIOCLINUX`, which type into a terminal or paste into it.
+const TYPING: &[u64] = &[0x5412, 0x541c];
 
 /// The programs to load, in this order.
 pub(in crate::sandbox) fn programs(sockets: Sockets) -> Result<Vec<BpfProgram>, String> {

@@ -114,9 +114,9 @@ fn proc(spec: &Spec) -> Result<(), String> {
     // No further namespaces of users; the filter refuses them as well.
     fs::write("/proc/sys/user/max_user_namespaces", "0").ok();
     // Since Linux 6.14 this counts for the namespace alone. It holds for root too, whom the limit on
-    // processes does not bind. The kernel hands out no number below 300 a second time.
+    // processes does not bind; the kernel takes no number below 301.
     if spec.kernel_at_least(6, 14) {
-        fs::write("/proc/sys/kernel/pid_max", (spec.limits.processes.saturating_add(302)).to_string()).ok();
+        fs::write("/proc/sys/kernel/pid_max", spec.limits.processes.saturating_add(3).max(301).to_string()).ok();
     }
     sys::mount_new(c"proc", at, flags | libc::MS_REMOUNT | libc::MS_RDONLY | libc::MS_BIND, "")
         .map_err(told("could not protect", at))
