@@ -6,6 +6,7 @@
 //! no history and asks nobody: the engine does.
 
 pub mod diff;
+pub mod edit;
 mod error;
 pub mod lines;
 mod root;
