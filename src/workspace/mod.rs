@@ -9,6 +9,7 @@ pub mod diff;
 pub mod edit;
 mod error;
 pub mod lines;
+pub mod patch;
 mod root;
 pub mod undo;
 mod walk;
@@ -21,7 +22,7 @@ mod beneath;
 mod beneath;
 
 pub use error::WorkspaceError;
-pub use root::{Access, MAX_BYTES, OpenFile, Root};
+pub use root::{Access, MAX_BYTES, OpenFile, Permissions, Root};
 pub use walk::{Listing, MAX_FILES};
 
 /// Temporary files begin like this and end with [`TEMPORARY_END`]; they belong to no project.

@@ -69,7 +69,7 @@ pub fn split(text: &str) -> Vec<Line<'_>> {
 
 /// The ending that most lines have; of equally many, the one that comes first. `\n` when there is none.
 pub fn dominant(text: &str) -> &'static str {
-    let mut counts = [("\n", 0_usize, usize::MAX), ("\r\n", 0, usize::MAX), ("\r", 0, usize::MAX)];
+    let mut counts = [("\r\n", 0_usize, usize::MAX), ("\r", 0, usize::MAX), ("\n", 0, usize::MAX)];
     for (index, line) in split(text).iter().enumerate() {
         if let Some(entry) = counts.iter_mut().find(|entry| entry.0 == line.ending) {
             entry.1 += 1;

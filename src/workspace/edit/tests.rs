@@ -13,7 +13,7 @@ fn endings_stay_as_they_are() {
     assert_eq!(after("a\r\nb\r\nc\r\n", "a\nb\n", "a\nX\nb\n"), "a\r\nX\r\nb\r\nc\r\n");
     assert_eq!(after("a\r\nb\r\n", "a", "a\nx"), "a\r\nx\r\nb\r\n");
     assert_eq!(after("a\rb\rc", "b\nc\n", "B\nC\n"), "a\rB\rC");
-    assert_eq!(after("a\nb\r\nc\n", "a\nb\nc", "a\nb\nd"), "a\nb\r\nd");
+    assert_eq!(after("a\nb\r\nc\n", "a\nb\nc", "a\nb\nd"), "a\nb\r\nd\n");
     assert_eq!(after("a\r\nb\r\n", "a\r\nb\r\n", "a\nb\n"), "a\nb\n", "who spells endings out means them");
     assert_eq!(after("\u{feff}a\r\nb", "a\n", "c\n"), "\u{feff}c\r\nb");
     assert_eq!(after("a\nlast", "last\n", "end\n"), "a\nend");
