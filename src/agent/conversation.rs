@@ -163,7 +163,10 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 async fn run_tool(turn: &Turn, tool: &'static dyn tools::Tool, arguments: Value) -> Result<ToolAnswer, Stop> {
     let root = Arc::clone(&turn.input.root);
     let plan = turn.plan.clone();
-    blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan })).await.map_err(internal)
+    let seen = Arc::clone(&turn.seen);
+    blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
+        .await
+        .map_err(internal)
 }
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
@@ -174,6 +177,7 @@ async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Par
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
             Effect::StepChanged(step, state) => turn.change_step(step, state).await,
             Effect::Wrote(written) => turn.publish_change(written).await,
+            Effect::Removed(removed) => turn.publish_removal(removed).await,
         }
     }
     let fact = FactBody::ToolAnswered {

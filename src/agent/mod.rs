@@ -21,13 +21,17 @@ use tokio_util::sync::CancellationToken;
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
 
+use std::sync::Arc;
+
 use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
+use crate::workspace::seen::Seen;
 use turn::{Stop, Turn};
 
 /// Runs a turn to its end and reports it.
 pub async fn run(session: SessionId, input: TurnInput, reports: mpsc::Sender<Report>, cancel: CancellationToken) {
     let (number, protocol) = (input.turn, input.model.protocol);
-    let mut turn = Turn { input, out: Reporter::new(session, reports), cancel, plan: Vec::new() };
+    let seen = Arc::new(Seen::from_changes(input.before.changes.values()));
+    let mut turn = Turn { input, seen, out: Reporter::new(session, reports), cancel, plan: Vec::new() };
     let result = match protocol {
         TurnProtocol::Guided => guided::run(&mut turn).await,
         TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,

@@ -5,12 +5,14 @@
 //! an error.
 
 mod builtin;
+mod changes;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
+use crate::domain::{Content, ContentHash, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
+use crate::workspace::seen::Seen;
 use crate::workspace::{Root, WorkspaceError};
 
 /// Every tool there is.
@@ -20,6 +22,8 @@ pub static TOOLS: &[&dyn Tool] = &[
     &Typed(builtin::list_files::ListFiles),
     &Typed(builtin::read_file::ReadFile),
     &Typed(builtin::write_file::WriteFile),
+    &Typed(builtin::edit_file::EditFile),
+    &Typed(builtin::apply_patch::ApplyPatch),
 ];
 
 /// The tool of that name.
@@ -32,6 +36,8 @@ pub fn find(name: &str) -> Option<&'static dyn Tool> {
 pub struct ToolContext<'a> {
     pub root: &'a Root,
     pub plan: &'a [Step],
+    /// What the model knows of the files; kept over the session.
+    pub seen: &'a Seen,
 }
 
 /// What a tool did, for the turn to publish.
@@ -40,6 +46,7 @@ pub enum Effect {
     PlanSet(Vec<PlannedStep>),
     StepChanged(StepId, StepState),
     Wrote(Written),
+    Removed(Removed),
 }
 
 /// A file that was written, with both contents.
@@ -49,6 +56,13 @@ pub struct Written {
     /// The content before; `None` when the file did not exist.
     pub before: Option<Vec<u8>>,
     pub after: Vec<u8>,
+}
+
+/// A file that was removed, with what it held.
+#[derive(Debug, PartialEq)]
+pub struct Removed {
+    pub path: ProjectPath,
+    pub before: Vec<u8>,
 }
 
 /// The answer to a call.
@@ -94,6 +108,7 @@ pub fn words(content: &[Content]) -> String {
                 text.push_str(t);
             }
             Content::File { path } => text.push_str(path.as_str()),
+            Content::Image { .. } => text.push_str("(picture)"),
         }
     }
     text
@@ -184,7 +199,8 @@ pub fn write(root: &Root, path: &str, content: &str) -> Result<Written, String> 
     let path = ProjectPath::parse(path).map_err(|refusal| refusal.to_string())?;
     let fail = |error: WorkspaceError| format!("`{path}` was not written: {error}");
     let before = root.read(&path).map_err(fail)?;
-    root.write(&path, content.as_bytes()).map_err(fail)?;
+    let expected = before.as_deref().map(ContentHash::of);
+    root.write_if(&path, expected.as_ref(), content.as_bytes(), None).map_err(fail)?;
     Ok(Written { path, before, after: content.as_bytes().to_vec() })
 }
 

@@ -11,6 +11,7 @@ mod error;
 pub mod lines;
 pub mod patch;
 mod root;
+pub mod seen;
 pub mod undo;
 mod walk;
 
