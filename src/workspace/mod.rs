@@ -8,6 +8,7 @@
 pub mod diff;
 pub mod edit;
 mod error;
+pub mod hunks;
 pub mod lines;
 pub mod patch;
 mod root;
