@@ -145,16 +145,22 @@ fn name_before(lines: &[&str], head: usize) -> Option<String> {
     let mut names = Vec::new();
     for line in lines.get(head.saturating_sub(3)..head)?.iter().rev() {
         names.extend(name_in(line));
-        if !line.starts_with("```") {
+        if after_fence(line).is_none() {
             break;
         }
     }
     names.iter().find(|name| name.contains('.')).or(names.first()).cloned()
 }
 
+/// What stands behind the opening of a fence. Some models write tags in place of backticks.
+fn after_fence(line: &str) -> Option<&str> {
+    const FENCES: [&str; 6] = ["```", "<source>", "<code>", "<pre>", "<codename>", "<sourcecode>"];
+    FENCES.iter().find_map(|fence| line.strip_prefix(fence))
+}
+
 fn name_in(line: &str) -> Option<String> {
     let line = line.trim();
-    if let Some(rest) = line.strip_prefix("```") {
+    if let Some(rest) = after_fence(line) {
         return rest.contains(['.', '/']).then(|| rest.to_owned());
     }
     if line == "..." {
