@@ -1,5 +1,12 @@
 //! Edits and patches, from outside: the shared tables of cases, the tools on real files, and what they must never do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 #[path = "edits/corpus.rs"]
 mod corpus;

@@ -15,13 +15,13 @@ mod request;
 mod retry;
 mod turn;
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
-
-use std::sync::Arc;
 
 use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
 use crate::workspace::seen::Seen;

@@ -100,7 +100,7 @@ fn nearest(text: &str, search: &str) -> Option<Nearest> {
         .enumerate()
         .find(|(index, line)| there.get(*index).is_none_or(|found| found.trim() != line.trim()))
         .map(|(index, line)| (start + index + 1, shortened(line)));
-    let shown = wanted.len().max(1).min(MOST_LINES);
+    let shown = wanted.len().clamp(1, MOST_LINES);
     Some(Nearest { line: start + 1, lines: there.iter().take(shown).map(|line| shortened(line)).collect(), differs })
 }
 
