@@ -1,3 +1,5 @@
+//! What an edit promises, case by case and for any text.
+
 use super::*;
 
 fn after(before: &str, search: &str, replace: &str) -> String {
