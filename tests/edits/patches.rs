@@ -65,6 +65,13 @@ fn a_place_is_found_by_the_lines_above_it() {
 }
 
 #[test]
+fn lines_that_are_only_added_go_below_their_header_or_to_the_end() {
+    let file = "one\ntwo\nthree\n";
+    let after = patched(&[("a", file)], "*** Update File: a\n@@\n+end\n@@ one\n+below\n@@\n-three\n+3\n").unwrap();
+    assert_eq!(after["a"], "one\nbelow\ntwo\n3\nend\n");
+}
+
+#[test]
 fn new_lines_follow_the_files_indentation_and_endings() {
     let after =
         patched(&[("a", "  f {\r\n    x\r\n  }")], "*** Update File: a\n@@\n f {\n-  x\n+  y\n+  z\n }\n").unwrap();

@@ -74,16 +74,24 @@ pub fn update(before: &str, chunks: &[Chunk]) -> Result<String, ApplyProblem> {
     let lines = endings::split(body);
     let contents: Vec<&str> = lines.iter().map(|line| line.content).collect();
     let ending = endings::dominant(body);
-    let mut out = Output { lines: Vec::with_capacity(lines.len()), ending };
-    let mut done = 0;
     let mut below = 0;
     let mut budget = MOST_COMPARISONS;
+    let mut places = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let found = place(&contents, chunk, below, &mut budget)?;
+        // Lines that are only added, perhaps at the end, say nothing about where the next chunk is.
+        if found.old > 0 {
+            below = found.start + found.old;
+        }
+        places.push((found, chunk));
+    }
+    places.sort_by_key(|(found, _)| found.start);
+    let mut out = Output { lines: Vec::with_capacity(lines.len()), ending };
+    let mut done = 0;
+    for (found, chunk) in &places {
         out.keep(lines.get(done..found.start).unwrap_or_default());
-        out.chunk(chunk, lines.get(found.start..found.start + found.old).unwrap_or_default(), &found);
-        done = found.start + found.old;
-        below = done.max(below);
+        out.chunk(chunk, lines.get(found.start..found.start + found.old).unwrap_or_default(), found);
+        done = done.max(found.start + found.old);
     }
     out.keep(lines.get(done..).unwrap_or_default());
     let open = lines.last().is_some_and(|line| line.ending.is_empty());
