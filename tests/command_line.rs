@@ -387,7 +387,13 @@ fn turn(session: SessionId, outcome: TurnOutcome) -> Vec<Event> {
 }
 
 fn request(format: Format) -> ExecRequest {
-    ExecRequest { start: Start::New(NewProject::Scratch), prompt: "a page".to_owned(), format, mode: kiln::domain::Mode::Ask, export: None }
+    ExecRequest {
+        start: Start::New(NewProject::Scratch),
+        prompt: "a page".to_owned(),
+        format,
+        mode: kiln::domain::Mode::Ask,
+        export: None,
+    }
 }
 
 struct Ran {

@@ -213,6 +213,46 @@ async fn undo_brings_the_files_back_and_refuses_over_foreign_changes() {
 }
 
 #[tokio::test]
+async fn edits_patches_and_deletions_are_facts_and_can_be_taken_back() {
+    let edit = r#"{"path":"a.txt","edits":[{"search":"one\n","replace":"1\n"}]}"#;
+    let patch = r#"{"patch":"*** Begin Patch\n*** Delete File: b.txt\n*** Update File: c.txt\n*** Move to: d/c.txt\n@@\n-c\n+C\n*** End Patch"}"#;
+    let plays = vec![
+        call(&[
+            ("write_file", r#"{"path":"b.txt","content":"b\n"}"#),
+            ("write_file", r#"{"path":"c.txt","content":"c\n"}"#),
+        ]),
+        text("made"),
+        call(&[("edit_file", edit), ("read_file", r#"{"path":"a.txt"}"#), ("edit_file", edit), ("apply_patch", patch)]),
+        text("changed"),
+    ];
+    let mut world = World::new(TurnProtocol::Tools, plays).await;
+    world.start("first").await;
+    world.until_ended().await;
+    std::fs::write(world.project().join("a.txt"), "one\r\ntwo\r\n").unwrap();
+    world.ask(Op::Send { session: world.session(), text: "second".to_owned() }).await.unwrap();
+    world.until_ended().await;
+    let answers: Vec<(bool, String)> = world
+        .view
+        .state
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Call { answer: Some(answer), .. } => Some((answer.failed, kiln::tools::words(&answer.content))),
+            _ => None,
+        })
+        .collect();
+    assert!(answers[2].0 && answers[2].1.contains("was not read"), "{answers:?}");
+    assert!(!answers[4].0 && !answers[5].0, "{answers:?}");
+    assert_eq!(world.file("a.txt"), Some("1\r\ntwo\r\n".to_owned()));
+    assert_eq!((world.file("b.txt"), world.file("c.txt")), (None, None));
+    assert_eq!(world.file("d/c.txt"), Some("C\n".to_owned()));
+    world.ask(Op::Undo { session: world.session() }).await.unwrap();
+    assert_eq!(world.file("a.txt"), Some("one\r\ntwo\r\n".to_owned()));
+    assert_eq!((world.file("b.txt"), world.file("c.txt")), (Some("b\n".to_owned()), Some("c\n".to_owned())));
+    assert_eq!(world.file("d/c.txt"), None);
+}
+
+#[tokio::test]
 async fn words_typed_during_a_turn_wait_for_its_end() {
     let mut world = World::new(TurnProtocol::Fenced, vec![text("one").waiting_for_release(), text("two")]).await;
     world.start("first").await;

@@ -437,3 +437,22 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_changed_meanwhile_is_not_written_over() {
+    let (dir, root) = project();
+    let file = path("a/b.txt");
+    let missing = root.write_if(&file, Some(&ContentHash::of(b"old")), b"new", None);
+    assert!(matches!(missing, Err(WorkspaceError::Changed { .. })), "{missing:?}");
+    assert!(!dir.path().join("a").exists(), "folders made on the way go again");
+    root.write_if(&file, None, b"old", None).unwrap();
+    assert!(matches!(root.write_if(&file, None, b"new", None), Err(WorkspaceError::Changed { .. })));
+    std::fs::write(dir.path().join("a/b.txt"), "mine").unwrap();
+    let expected = ContentHash::of(b"old");
+    assert!(matches!(root.write_if(&file, Some(&expected), b"new", None), Err(WorkspaceError::Changed { .. })));
+    assert!(matches!(root.remove_if(&file, Some(&expected)), Err(WorkspaceError::Changed { .. })));
+    assert_eq!(tree(dir.path()), BTreeMap::from([("a/b.txt".to_owned(), b"mine".to_vec())]));
+    root.write_if(&file, Some(&ContentHash::of(b"mine")), b"new", None).unwrap();
+    root.remove_if(&file, Some(&ContentHash::of(b"new"))).unwrap();
+    assert!(tree(dir.path()).is_empty());
+}

@@ -213,6 +213,7 @@ async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Par
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
             Effect::StepChanged(step, state) => turn.change_step(step, state).await,
             Effect::Wrote(written) => turn.publish_change(written).await,
+            Effect::Removed(removed) => turn.publish_removal(removed).await,
         }
     }
     let fact = FactBody::ToolAnswered {

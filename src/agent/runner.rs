@@ -38,8 +38,10 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     turn.out.phase(Phase::Running { tool: call.name.clone() });
     let answer = match tool {
         AnyTool::Blocking(tool) => {
-            let (root, plan) = (Arc::clone(&turn.input.root), turn.plan.clone());
-            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan })).await.map_err(internal)?
+            let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
+            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
+                .await
+                .map_err(internal)?
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };

@@ -13,7 +13,8 @@ use crate::domain::{
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
-use crate::tools::{Toolbox, Written};
+use crate::tools::{Removed, Toolbox, Written};
+use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
@@ -45,6 +46,8 @@ pub struct TurnInput {
     pub toolbox: Toolbox,
     /// Runs the project's checks; `None` where no commands can run.
     pub commands: Option<Commands>,
+    /// What the model knows of the files; kept over the session.
+    pub seen: Arc<Seen>,
 }
 
 /// Why a turn ends before the model is done.
@@ -170,20 +173,29 @@ impl Turn {
 
     /// Publishes a file that was written, with both contents kept.
     pub async fn publish_change(&mut self, written: Written) {
-        let (added, removed) = workspace::lines::changed(written.before.as_deref(), Some(&written.after));
-        let after = Blob::new(written.after);
-        let before = written.before.map(Blob::new);
+        self.publish_file(written.path, written.before, Some(written.after)).await;
+    }
+
+    /// Publishes a file that was removed, its content kept.
+    pub async fn publish_removal(&mut self, removed: Removed) {
+        self.publish_file(removed.path, Some(removed.before), None).await;
+    }
+
+    async fn publish_file(&mut self, path: ProjectPath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) {
+        let (added, removed) = workspace::lines::changed(before.as_deref(), after.as_deref());
+        let after = after.map(Blob::new);
+        let before = before.map(Blob::new);
         let change = FileChange {
             turn: self.input.turn,
             step: self.running_step(),
-            path: written.path,
+            path,
             before: before.as_ref().map(|blob| blob.hash.clone()),
-            after: Some(after.hash.clone()),
-            bytes: after.bytes.len() as u64,
+            after: after.as_ref().map(|blob| blob.hash.clone()),
+            bytes: after.as_ref().map_or(0, |blob| blob.bytes.len() as u64),
             added,
             removed,
         };
-        let blobs = before.into_iter().chain([after]).collect();
+        let blobs = before.into_iter().chain(after).collect();
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;
     }
 

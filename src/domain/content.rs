@@ -14,6 +14,8 @@ pub enum Content {
     Code { language: String, text: String },
     /// A file of the project that was written or read.
     File { path: ProjectPath },
+    /// A picture: its media type such as `image/png`, and its bytes in base64.
+    Image { media_type: String, data: String },
     /// Output of a program, control characters included.
     Terminal { text: String },
 }

@@ -24,6 +24,7 @@ use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
 use crate::tools::commands::Commands;
 use crate::tools::policy::{Confinement, Grants, Trust};
+use crate::workspace::seen::Seen;
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
 const REPORT_BACKLOG: usize = 256;
@@ -105,6 +106,8 @@ pub(super) struct LiveSession {
     pub(super) grants: Grants,
     /// Runs the session's commands, and holds those in the background.
     pub(super) commands: Option<Commands>,
+    /// What the model knows of the files.
+    pub(super) seen: Arc<Seen>,
 }
 
 /// A turn under way.
@@ -289,7 +292,8 @@ impl Actor {
 
     pub(super) fn hold(&mut self, session: SessionId, view: SessionView, lock: SessionLock) {
         let grants = Grants::in_memory();
-        self.sessions.insert(session, LiveSession { view, _lock: lock, running: None, grants, commands: None });
+        let seen = Arc::new(Seen::from_changes(view.state.changes.values()));
+        self.sessions.insert(session, LiveSession { view, seen, _lock: lock, running: None, grants, commands: None });
     }
 
     pub(super) fn live(&self, session: SessionId) -> Result<&LiveSession, Fault> {

@@ -149,6 +149,7 @@ impl Actor {
             None => Err(Fault::new(FaultClass::Internal, "the session has no project")),
         };
         let commands = self.commands(session);
+        let seen = self.live(session).map(|live| Arc::clone(&live.seen)).unwrap_or_default();
         match (provider, root) {
             (Ok(provider), Ok(root)) => {
                 let input = TurnInput {
@@ -161,6 +162,7 @@ impl Actor {
                     limits: self.parts.limits,
                     toolbox: Toolbox::new(commands.as_ref()),
                     commands,
+                    seen,
                 };
                 self.spawn_turn(session, input).await;
             }

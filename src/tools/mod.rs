@@ -5,6 +5,7 @@
 //! an error.
 
 mod builtin;
+mod changes;
 pub mod commands;
 pub mod live;
 pub mod policy;
@@ -16,7 +17,8 @@ use serde_json::Value;
 
 pub use toolbox::{AnyTool, Toolbox};
 
-use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
+use crate::domain::{Content, ContentHash, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
+use crate::workspace::seen::Seen;
 use crate::workspace::{Root, WorkspaceError};
 
 /// Every tool there is.
@@ -28,6 +30,8 @@ pub static TOOLS: &[&dyn Tool] = &[
     &Typed(builtin::grep::Grep),
     &Typed(builtin::read_file::ReadFile),
     &Typed(builtin::write_file::WriteFile),
+    &Typed(builtin::edit_file::EditFile),
+    &Typed(builtin::apply_patch::ApplyPatch),
 ];
 
 pub use builtin::fetch_url::{PrivateHosts, fetch, is_public};
@@ -45,6 +49,8 @@ pub fn find(name: &str) -> Option<&'static dyn Tool> {
 pub struct ToolContext<'a> {
     pub root: &'a Root,
     pub plan: &'a [Step],
+    /// What the model knows of the files; kept over the session.
+    pub seen: &'a Seen,
 }
 
 /// What a tool did, for the turn to publish.
@@ -53,6 +59,7 @@ pub enum Effect {
     PlanSet(Vec<PlannedStep>),
     StepChanged(StepId, StepState),
     Wrote(Written),
+    Removed(Removed),
 }
 
 /// A file that was written, with both contents.
@@ -62,6 +69,13 @@ pub struct Written {
     /// The content before; `None` when the file did not exist.
     pub before: Option<Vec<u8>>,
     pub after: Vec<u8>,
+}
+
+/// A file that was removed, with what it held.
+#[derive(Debug, PartialEq)]
+pub struct Removed {
+    pub path: ProjectPath,
+    pub before: Vec<u8>,
 }
 
 /// The answer to a call.
@@ -107,6 +121,7 @@ pub fn words(content: &[Content]) -> String {
                 text.push_str(t);
             }
             Content::File { path } => text.push_str(path.as_str()),
+            Content::Image { .. } => text.push_str("(picture)"),
         }
     }
     text
@@ -219,7 +234,8 @@ pub fn write(root: &Root, path: &str, content: &str) -> Result<Written, String> 
     let path = ProjectPath::parse(path).map_err(|refusal| refusal.to_string())?;
     let fail = |error: WorkspaceError| format!("`{path}` was not written: {error}");
     let before = root.read(&path).map_err(fail)?;
-    root.write(&path, content.as_bytes()).map_err(fail)?;
+    let expected = before.as_deref().map(ContentHash::of);
+    root.write_if(&path, expected.as_ref(), content.as_bytes(), None).map_err(fail)?;
     Ok(Written { path, before, after: content.as_bytes().to_vec() })
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::WorkspaceError;
-use super::root::{Access, OpenFile};
+use super::root::{Access, OpenFile, Permissions};
 use super::temporary_name;
 use crate::domain::{PathRefusal, ProjectPath};
 
@@ -85,7 +85,18 @@ impl Folder {
         Ok(Self::regular(&full, path)?.map(|_| Access::Plain))
     }
 
-    pub(super) fn write(&self, path: &ProjectPath, bytes: &[u8]) -> Result<(), WorkspaceError> {
+    pub(super) fn permissions(&self, path: &ProjectPath) -> Result<Option<Permissions>, WorkspaceError> {
+        Ok(self.mode(path)?.map(|_| Permissions(0)))
+    }
+
+    /// Replaces a file; `ready` is asked once the new content lies on the disk, right before it takes its place.
+    pub(super) fn write(
+        &self,
+        path: &ProjectPath,
+        bytes: &[u8],
+        _permissions: Option<Permissions>,
+        ready: &dyn Fn() -> Result<(), WorkspaceError>,
+    ) -> Result<(), WorkspaceError> {
         let Some(full) = self.resolve(path, Missing::Make)? else { return Ok(()) };
         if Self::regular(&full, path)?.is_some_and(|found| found.permissions().readonly()) {
             return Err(WorkspaceError::ReadOnly { path: path.clone() });
@@ -96,12 +107,13 @@ impl Folder {
             .create_new(true)
             .open(&temporary)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, &full));
-        written.map_err(|error| {
+            .map_err(|error| WorkspaceError::sort(&error, path))
+            .and_then(|()| ready())
+            .and_then(|()| fs::rename(&temporary, &full).map_err(|error| WorkspaceError::sort(&error, path)));
+        written.inspect_err(|_| {
             if let Err(error) = fs::remove_file(&temporary) {
                 tracing::warn!(%error, "a temporary file stays behind");
             }
-            WorkspaceError::sort(&error, path)
         })
     }
 

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::error::WorkspaceError;
-use super::root::{Access, OpenFile};
+use super::root::{Access, OpenFile, Permissions};
 use super::temporary_name;
 use crate::domain::{PathRefusal, ProjectPath};
 
@@ -135,7 +135,19 @@ impl Folder {
         Ok(Self::regular(&parent, path)?.map(|stat| access(&stat)))
     }
 
-    pub(super) fn write(&self, path: &ProjectPath, bytes: &[u8]) -> Result<(), WorkspaceError> {
+    pub(super) fn permissions(&self, path: &ProjectPath) -> Result<Option<Permissions>, WorkspaceError> {
+        let Some(parent) = self.parent(path)? else { return Ok(None) };
+        Ok(Self::regular(&parent, path)?.map(|stat| Permissions(stat.st_mode & 0o7777)))
+    }
+
+    /// Replaces a file; `ready` is asked once the new content lies on the disk, right before it takes its place.
+    pub(super) fn write(
+        &self,
+        path: &ProjectPath,
+        bytes: &[u8],
+        permissions: Option<Permissions>,
+        ready: &dyn Fn() -> Result<(), WorkspaceError>,
+    ) -> Result<(), WorkspaceError> {
         let mut made = Made::default();
         let parent = match self.parent(path)? {
             Some(parent) => parent,
@@ -145,7 +157,11 @@ impl Folder {
         if old.as_ref().is_some_and(|stat| stat.st_mode & 0o222 == 0) {
             return Err(WorkspaceError::ReadOnly { path: path.clone() });
         }
-        replace(&parent, split(path).1, bytes, old.as_ref()).map_err(|error| WorkspaceError::sort(&error, path))?;
+        let sort = |error: io::Error| WorkspaceError::sort(&error, path);
+        let mode = mode(old.as_ref(), permissions);
+        let mut new = prepare(&parent, split(path).1, bytes, old.as_ref(), mode).map_err(sort)?;
+        ready()?;
+        new.put(split(path).1).map_err(sort)?;
         made.keep();
         Ok(())
     }
@@ -238,12 +254,18 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// Writes beside the target and renames over it; the old content stays whole until then.
-fn replace(parent: &OwnedFd, name: &str, bytes: &[u8], old: Option<&Stat>) -> io::Result<()> {
+/// Writes beside the target; the old content stays whole until the new one is [`Temporary::put`] over it.
+fn prepare<'a>(
+    parent: &'a OwnedFd,
+    name: &str,
+    bytes: &[u8],
+    old: Option<&Stat>,
+    mode: Mode,
+) -> io::Result<Temporary<'a>> {
     let temporary = temporary_name();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(parent, temporary.as_str(), flags, Mode::from_raw_mode(0o600))?);
-    let mut guard = Temporary { parent, name: Some(temporary) };
+    let guard = Temporary { parent, name: Some(temporary) };
     if let Some(old) = old {
         let (owner, group) = (rustix::fs::Uid::from_raw(old.st_uid), rustix::fs::Gid::from_raw(old.st_gid));
         // Only the administrator can give a file away; for everyone else it is theirs already or becomes so.
@@ -251,17 +273,28 @@ fn replace(parent: &OwnedFd, name: &str, bytes: &[u8], old: Option<&Stat>) -> io
             tracing::debug!(%error, name, "the owner of a file could not be kept");
         }
     }
-    let mode = old.map_or(0o644, |stat| stat.st_mode & 0o7777);
-    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+    rustix::fs::fchmod(&file, mode)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    drop(file);
-    if let Some(temporary) = &guard.name {
-        rustix::fs::renameat(parent, temporary.as_str(), parent, name)?;
+    Ok(guard)
+}
+
+impl Temporary<'_> {
+    /// Takes the place of the file of that name.
+    fn put(&mut self, name: &str) -> io::Result<()> {
+        if let Some(temporary) = &self.name {
+            rustix::fs::renameat(self.parent, temporary.as_str(), self.parent, name)?;
+        }
+        self.name = None;
+        rustix::fs::fsync(self.parent)?;
+        Ok(())
     }
-    guard.name = None;
-    rustix::fs::fsync(parent)?;
-    Ok(())
+}
+
+/// The mode of a file that replaces `old`.
+fn mode(old: Option<&Stat>, permissions: Option<Permissions>) -> Mode {
+    let kept = || old.map_or(0o644, |stat| stat.st_mode & 0o7777);
+    Mode::from_raw_mode(permissions.map_or_else(kept, |permissions| permissions.0))
 }
 
 fn kind(stat: &Stat) -> FileType {
@@ -299,7 +332,7 @@ mod tests {
             let path = |text: &str| ProjectPath::parse(text).unwrap();
             for link in ["out/secret", "out/new", "in/deep/x", "in/x", "out/made/x"] {
                 for result in [
-                    folder.write(&path(link), b"x"),
+                    folder.write(&path(link), b"x", None, &|| Ok(())),
                     folder.open_file(&path(link)).map(|_| ()),
                     folder.remove(&path(link)),
                 ] {
@@ -307,12 +340,12 @@ mod tests {
                     assert!(refused, "{way:?} {link}: {result:?}");
                 }
             }
-            let result = folder.write(&path("file/x"), b"x");
+            let result = folder.write(&path("file/x"), b"x", None, &|| Ok(()));
             assert!(
                 matches!(&result, Err(WorkspaceError::FileInTheWay { file, .. }) if file == "file"),
                 "{way:?} {result:?}"
             );
-            folder.write(&path("real/deep/new/x"), b"x").unwrap();
+            folder.write(&path("real/deep/new/x"), b"x", None, &|| Ok(())).unwrap();
             assert_eq!(folder.open_file(&path("real/deep/new/x")).unwrap().unwrap().bytes, 1);
             std::fs::remove_dir_all(dir.path().join("real/deep/new")).unwrap();
         }

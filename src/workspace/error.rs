@@ -20,6 +20,9 @@ pub enum WorkspaceError {
     /// The file's owner has made it read-only.
     #[error("`{path}` is read-only")]
     ReadOnly { path: ProjectPath },
+    /// The file is not what it was when the change was worked out. It is left as it is.
+    #[error("`{path}` was changed by something else in the meantime; it was left as it is")]
+    Changed { path: ProjectPath },
     /// No space is left. The old content is untouched.
     #[error("the disk is full; `{path}` was not written")]
     Full { path: ProjectPath },
@@ -44,6 +47,7 @@ impl WorkspaceError {
             Self::Refused(_) | Self::FileInTheWay { .. } => (FaultClass::Invalid, "name a file inside the project"),
             Self::TooLarge { .. } => (FaultClass::Invalid, "split the file, or edit it by other means"),
             Self::ReadOnly { .. } => (FaultClass::Storage, "make it writable, or leave it out"),
+            Self::Changed { .. } => (FaultClass::Invalid, "look at the file again and repeat the change"),
             Self::Full { .. } => (FaultClass::Storage, "free some space and try again"),
             Self::Denied { .. } => (FaultClass::Storage, "check who owns the file and its folder"),
             Self::ContentGone { .. } => (FaultClass::Storage, "restore the file from your version control"),

@@ -6,10 +6,14 @@
 //! no history and asks nobody: the engine does.
 
 pub mod diff;
+pub mod edit;
 mod error;
+pub mod hunks;
 pub mod lines;
+pub mod patch;
 mod root;
 mod search;
+pub mod seen;
 pub mod undo;
 mod walk;
 
@@ -21,7 +25,7 @@ mod beneath;
 mod beneath;
 
 pub use error::WorkspaceError;
-pub use root::{Access, MAX_BYTES, OpenFile, Root};
+pub use root::{Access, MAX_BYTES, OpenFile, Permissions, Root};
 pub use search::{Found, FoundKind, Onward, Visitor, Walked};
 pub use walk::{Listing, MAX_FILES};
 

@@ -21,6 +21,10 @@ pub enum Access {
     Executable,
 }
 
+/// A file's permission bits as its system has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permissions(pub(super) u32);
+
 /// A regular file, open for reading.
 #[derive(Debug)]
 pub struct OpenFile {
@@ -80,11 +84,32 @@ impl Root {
     /// Puts a file in place as a whole: whoever reads it, also after a crash, sees the old bytes or the new
     /// ones. Missing folders are made; an existing file keeps its mode.
     pub fn write(&self, path: &ProjectPath, bytes: &[u8]) -> Result<(), WorkspaceError> {
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if size > MAX_BYTES {
-            return Err(WorkspaceError::TooLarge { path: path.clone(), bytes: size, limit: MAX_BYTES });
-        }
-        self.folder.write(path, bytes)
+        fits(path, bytes)?;
+        self.folder.write(path, bytes, None, &|| Ok(()))
+    }
+
+    /// [`Root::write`], if the file's content has this hash (`None`: if there is no such file) right before it is
+    /// replaced. It gets these permissions; without, an existing
+    /// file keeps its own.
+    pub fn write_if(
+        &self,
+        path: &ProjectPath,
+        expected: Option<&ContentHash>,
+        bytes: &[u8],
+        permissions: Option<Permissions>,
+    ) -> Result<(), WorkspaceError> {
+        fits(path, bytes)?;
+        self.folder.write(path, bytes, permissions, &|| self.expect(path, expected))
+    }
+
+    /// [`Root::remove`], if the file's content has this hash right before.
+    pub fn remove_if(&self, path: &ProjectPath, expected: Option<&ContentHash>) -> Result<(), WorkspaceError> {
+        self.expect(path, expected)?;
+        self.folder.remove(path)
+    }
+
+    fn expect(&self, path: &ProjectPath, expected: Option<&ContentHash>) -> Result<(), WorkspaceError> {
+        if self.hash(path)?.as_ref() == expected { Ok(()) } else { Err(WorkspaceError::Changed { path: path.clone() }) }
     }
 
     /// Removes a file; its folder stays. A file that is not there is no error.
@@ -127,4 +152,17 @@ impl Root {
     pub fn mode(&self, path: &ProjectPath) -> Result<Option<Access>, WorkspaceError> {
         self.folder.mode(path)
     }
+
+    /// A file's permission bits; `None` when there is no such file.
+    pub fn permissions(&self, path: &ProjectPath) -> Result<Option<Permissions>, WorkspaceError> {
+        self.folder.permissions(path)
+    }
+}
+
+fn fits(path: &ProjectPath, bytes: &[u8]) -> Result<(), WorkspaceError> {
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if size > MAX_BYTES {
+        return Err(WorkspaceError::TooLarge { path: path.clone(), bytes: size, limit: MAX_BYTES });
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! One tool a file. A new one needs its file, a line here and a line in [`super::TOOLS`].
 
+pub(super) mod apply_patch;
+pub(super) mod edit_file;
 pub(super) mod fetch_url;
 pub(super) mod finish_step;
 pub(super) mod glob;

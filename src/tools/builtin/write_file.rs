@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, write, writes};
+use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, changes, writes};
 use crate::domain::Touch;
 
 pub(in crate::tools) struct WriteFile;
 
-/// Write a file of the project, whole. It appears on the person's screen while you write it, so give
+/// Write a file of the project, whole; one that exists has to be read first, and `edit_file` is better for it. It appears on the person's screen while you write it, so give
 /// `path` before `content`. What the file held before is kept and can be brought back.
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::tools) struct Input {
@@ -27,7 +27,7 @@ impl TypedTool for WriteFile {
     }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
-        match write(context.root, &input.path, &input.content) {
+        match changes::write_whole(context.root, context.seen, &input.path, &input.content) {
             Ok(written) => {
                 let lines = input.content.lines().count();
                 ToolAnswer::text(format!("wrote `{}`, {lines} lines", written.path)).with(Effect::Wrote(written))

@@ -250,6 +250,7 @@ fn content_text(content: &Content) -> &str {
     match content {
         Content::Text { text } | Content::Code { text, .. } | Content::Terminal { text } => text,
         Content::File { path } => path.as_str(),
+        Content::Image { .. } => "(picture)",
     }
 }
 
