@@ -109,6 +109,16 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Look this machine over: what works, what does not, what to do
+    ///
+    /// One line for each matter, `ok`, `warn` or `fail`, as soon as it is known. Each provider that
+    /// has a key is asked once for its models; nothing else leaves this machine and nothing is
+    /// changed. The exit code is 1 when anything failed, else 0.
+    Doctor {
+        /// One JSON array of {name, state, text, hint}
+        #[arg(long)]
+        json: bool,
+    },
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -263,7 +273,8 @@ pub enum KeysVerb {
     },
 }
 
-const VERBS: &[&str] = &["new", "exec", "sessions", "export", "models", "config", "keys", "tour", "completions"];
+const VERBS: &[&str] =
+    &["new", "exec", "sessions", "export", "models", "config", "keys", "doctor", "tour", "completions"];
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {

@@ -18,7 +18,7 @@ use crate::agent::Limits;
 use crate::config::{self, Environment, FlagValue, Lasting, Origin, Paths, Settings, Shown};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
-use crate::engine::{self, Engine, Parts};
+use crate::engine::{self, Engine, Parts, Workplace};
 use crate::keychain::Keys;
 use crate::net::{Client, NetSettings, Reach};
 use crate::providers;
@@ -99,7 +99,7 @@ pub enum Colour {
 }
 
 /// What the rooms are made from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inputs {
     pub paths: Paths,
     /// All settings, flags and environment already merged in. Providers' base URLs, key variables and
@@ -107,6 +107,8 @@ pub struct Inputs {
     pub settings: Settings,
     /// Every setting with its origin, for `kiln config show`.
     pub shown: Vec<Shown>,
+    /// What was given on the command line, so that the settings can be read again.
+    pub flags: Vec<FlagValue>,
     /// The captured environment: vendors' variables are asked for by the registry, by name.
     pub environment: Environment,
     /// Keys by provider; `find` takes the variables that the catalogue's row names. Blocking.
@@ -147,12 +149,42 @@ impl Inputs {
             paths,
             settings: loaded.settings,
             shown: loaded.shown,
+            flags,
             environment,
             replay: common.replay.clone().map(readable).transpose()?.map(Replay::File),
             record: common.record.clone(),
             colour: if never { Colour::Never } else { Colour::Auto },
             troubles,
         })
+    }
+}
+
+/// What the engine may look at and change of this machine.
+fn workplace(inputs: &Inputs) -> Workplace {
+    let again = {
+        let inputs = inputs.clone();
+        move || config::load(&inputs.paths, &inputs.environment, &inputs.flags)
+    };
+    let (read, before) = (again.clone(), inputs.clone());
+    Workplace {
+        paths: inputs.paths.clone(),
+        environment: inputs.environment.clone(),
+        keys: Arc::clone(&inputs.keys),
+        settings: Arc::new(again),
+        registry: Arc::new(move || {
+            let (read, mut inputs) = (read.clone(), before.clone());
+            let work = async move {
+                // A recording answers, or is being written: both outlive a change of settings.
+                if inputs.replay.is_some() || inputs.record.is_some() {
+                    return Ok(None);
+                }
+                let loaded = read();
+                inputs.preferred = preferred(&loaded.settings, &loaded.shown);
+                (inputs.settings, inputs.shown) = (loaded.settings, loaded.shown);
+                registry(&inputs).await.map(|registry| Some(Arc::new(registry)))
+            };
+            Box::pin(work)
+        }),
     }
 }
 
@@ -263,6 +295,7 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
             output_tokens: inputs.settings.agent.max_output_tokens,
         },
         troubles,
+        workplace: Some(workplace(&inputs)),
     })
 }
 

@@ -8,6 +8,7 @@ pub mod assemble;
 mod completions;
 mod config;
 mod console;
+mod doctor;
 mod exec;
 mod exit;
 mod export;
@@ -28,6 +29,7 @@ use clap::Parser as _;
 
 pub use args::Arguments;
 pub use console::{Console, clean};
+pub use doctor::{Style as DoctorStyle, doctor};
 pub use exec::{ExecRequest, Format, Start, exec};
 pub use exit::{Exit, Failure};
 pub use export::{export, parse_target};
@@ -107,6 +109,13 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 models::run(engine, &verb, common.provider.as_deref(), console).await
+            })
+        }
+        Some(Verb::Doctor { json }) => {
+            assemble::unlock_keys(&inputs, console)?;
+            let doctor = doctor::Doctor::new(&inputs, json, console);
+            assemble::with_engine(inputs, console, async |engine, console| {
+                doctor.run(engine, console, &mut Interrupts::system()).await
             })
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),

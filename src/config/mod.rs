@@ -4,6 +4,7 @@
 //! [`Loaded::troubles`], and Kiln runs with what is right. This room is the only one that reads
 //! environment variables. It holds no keys: those are in [`crate::keychain`].
 
+pub mod describe;
 pub mod environment;
 pub mod file;
 pub mod layers;

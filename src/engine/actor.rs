@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
+use super::workplace::Workplace;
 use crate::agent::{self, Limits, Report};
 use crate::domain::{
     Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, ModelInfo, Op, Reply, RequestId, Saving, SessionId,
@@ -33,6 +34,8 @@ pub struct Parts {
     pub limits: Limits,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
+    /// Settings and keys of this machine; `None` where they are no business of this engine.
+    pub workplace: Option<Workplace>,
 }
 
 /// Starts the engine. `parts` is awaited on the engine's own task, so that a caller can draw before
@@ -165,6 +168,13 @@ impl Actor {
             Op::ReadFile { session, path } => return self.read_file(asker, session, path).await,
             Op::ListFiles { session } => return self.list_files(asker, session).await,
             Op::Export { session, target, existing } => return self.export(asker, session, target, existing).await,
+            Op::Examine => return self.examine(asker),
+            Op::Survey => return self.survey(asker),
+            Op::ChangeSettings { changes } => self.change_settings(changes).await,
+            Op::TryProvider { provider, key } => return self.try_provider(asker, provider, key),
+            Op::StoreKey { provider, key, place } => return self.store_key(asker, provider, key, place),
+            Op::RemoveKey { provider } => return self.remove_key(asker, provider),
+            Op::UnlockKeys { passphrase } => return self.unlock_keys(asker, passphrase),
         };
         asker.reply(&self.line, reply.unwrap_or_else(|fault| Reply::Failed { fault })).await;
     }

@@ -4,9 +4,15 @@
 
 mod actor;
 mod answers;
+mod examine;
+pub mod first_run;
 mod handle;
 mod publish;
 mod sessions;
+mod settings;
+mod survey;
+mod workplace;
 
 pub use actor::{Parts, start};
 pub use handle::{Ends, Engine, Events, Submission};
+pub use workplace::Workplace;

@@ -192,6 +192,7 @@ impl World {
                 scratch: path.join("scratch"),
                 limits: Limits::default(),
                 troubles: Vec::new(),
+                workplace: None,
             })
         };
         let (engine, task) = kiln::engine::start(parts);
