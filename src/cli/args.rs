@@ -109,6 +109,12 @@ pub enum Verb {
         #[command(subcommand)]
         verb: KeysVerb,
     },
+    /// Set Kiln up: who answers, a key, a test, a model
+    ///
+    /// Finds keys, local servers and the embedded model, and writes nothing before the last step.
+    /// Without a terminal it asks on standard output and reads one answer a line; where the input
+    /// ends, the choice in brackets is taken.
+    Init,
     /// Look this machine over: what works, what does not, what to do
     ///
     /// One line for each matter, `ok`, `warn` or `fail`, as soon as it is known. Each provider that
@@ -274,7 +280,7 @@ pub enum KeysVerb {
 }
 
 const VERBS: &[&str] =
-    &["new", "exec", "sessions", "export", "models", "config", "keys", "doctor", "tour", "completions"];
+    &["new", "exec", "sessions", "export", "models", "config", "keys", "init", "doctor", "tour", "completions"];
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {

@@ -12,6 +12,7 @@ mod doctor;
 mod exec;
 mod exit;
 mod export;
+mod init;
 mod interrupt;
 mod keys;
 mod logging;
@@ -33,6 +34,7 @@ pub use doctor::{Style as DoctorStyle, doctor};
 pub use exec::{ExecRequest, Format, Start, exec};
 pub use exit::{Exit, Failure};
 pub use export::{export, parse_target};
+pub use init::questions as init_questions;
 pub use interrupt::Interrupts;
 pub use models::{list as list_models, pull as pull_model};
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
@@ -111,6 +113,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
                 models::run(engine, &verb, common.provider.as_deref(), console).await
             })
         }
+        Some(Verb::Init) => init::run(inputs, console),
         Some(Verb::Doctor { json }) => {
             assemble::unlock_keys(&inputs, console)?;
             let doctor = doctor::Doctor::new(&inputs, json, console);

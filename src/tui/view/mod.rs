@@ -4,6 +4,8 @@
 pub mod layout;
 mod welcome;
 
+pub use welcome::BANNER;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
