@@ -154,7 +154,8 @@ fn tell(page: &Page, console: &mut Console) -> Result<(), Failure> {
         Ask::Choose { options, chosen, .. } => {
             for (number, option) in options.iter().enumerate().take(SHOWN) {
                 let detail = if option.detail.is_empty() { String::new() } else { format!("  {}", option.detail) };
-                console.line(&format!("  {:>2}  {:<24}{detail}", number + 1, option.label))?;
+                let row = format!("  {:>2}  {:<24}{detail}", number + 1, option.label);
+                console.line(row.trim_end())?;
             }
             if options.len() > SHOWN {
                 console.line(&format!("      and {} more, which can be named", options.len() - SHOWN))?;

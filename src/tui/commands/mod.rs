@@ -15,6 +15,7 @@ mod quit;
 mod rename;
 mod retry;
 mod sessions;
+mod settings;
 mod steps;
 mod theme;
 mod undo;
@@ -57,6 +58,7 @@ pub static COMMANDS: &[Command] = &[
     copy::COMMAND,
     rename::COMMAND,
     theme::COMMAND,
+    settings::COMMAND,
     quit::COMMAND,
 ];
 

@@ -295,6 +295,8 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             }
             add(Action::Dismiss, "close");
         }
+        // The screen shows its own.
+        Context::Settings => {}
         Context::Search => {
             add(Action::SearchNext, "next");
             add(Action::Dismiss, "close");
