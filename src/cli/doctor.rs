@@ -64,7 +64,7 @@ pub async fn doctor(
     console: &mut Console,
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Failure> {
-    let mut report = Report { style, findings: Vec::new() };
+    let mut report = Report { style, room: room(console), findings: Vec::new() };
     // The terminal's lines are known already; they come first, so that something is seen at once.
     for finding in terminal {
         report.tell(finding, console)?;
@@ -105,8 +105,13 @@ pub async fn doctor(
     }
 }
 
+/// Columns before what was found.
+const INDENT: &str = "                        ";
+
 struct Report {
     style: Style,
+    /// Columns for what was found; without a terminal, as many as it takes.
+    room: usize,
     findings: Vec<Finding>,
 }
 
@@ -118,10 +123,14 @@ impl Report {
                 Verdict::Warn => "warn",
                 Verdict::Fail => "fail",
             };
-            let lines = super::console::clean(&finding.text).replace('\n', "\n                        ");
-            console.marked(word, finding.state, colour, &format!("  {:<16}  {lines}", finding.name))?;
-            if let Some(hint) = &finding.hint {
-                console.line(&format!("                        hint: {hint}"))?;
+            let mut lines = wrapped(&finding.text, self.room).into_iter();
+            let first = lines.next().unwrap_or_default();
+            console.marked(word, finding.state, colour, &format!("  {:<16}  {first}", finding.name))?;
+            for line in lines {
+                console.line(&format!("{INDENT}{line}"))?;
+            }
+            for line in finding.hint.iter().flat_map(|hint| wrapped(&format!("hint: {hint}"), self.room)) {
+                console.line(&format!("{INDENT}{line}"))?;
             }
         }
         self.findings.push(finding);
@@ -145,6 +154,29 @@ impl Report {
         }
         Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
     }
+}
+
+fn room(console: &Console) -> usize {
+    let width = match (console.output(), capabilities::size()) {
+        (Stream::Terminal, Some((width, _))) => usize::from(width),
+        _ => return usize::MAX,
+    };
+    width.saturating_sub(INDENT.len() + 1).clamp(24, 100)
+}
+
+/// A text in lines of at most so many columns, broken at blanks.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn words(count: usize, word: &str) -> String {

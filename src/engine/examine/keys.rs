@@ -31,9 +31,10 @@ pub(super) fn check(bench: Arc<Bench>) -> BoxFuture<'static, Vec<Finding>> {
             // A keychain that nothing needs is no fault of the machine.
             Err(fault) if in_keychain > 0 => Finding::from_fault("keychain", Verdict::Fail, &fault),
             Err(fault) if in_file > 0 || bench.loaded.settings.keys.storage == KeyStorage::File => {
-                Finding::ok("keychain", format!("not used; {fault}"))
+                Finding::ok("keychain", format!("not used; {}", fault.sentence))
             }
-            Err(fault) => Finding::from_fault("keychain", Verdict::Warn, &fault),
+            // The bus's own words say nothing to most people, and nothing is broken yet.
+            Err(fault) => Finding { hint: fault.hint, ..Finding::warn("keychain", fault.sentence) },
         }];
         if bench.workplace.keys.has_file() || in_file > 0 {
             found.push(if bench.workplace.keys.has_passphrase() {

@@ -79,15 +79,15 @@ impl Actor {
     }
 }
 
-/// Bytes for people.
+/// Bytes for people, in steps of a thousand as download pages write them.
 fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let mut number = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if number < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{number:.1} {unit}") };
-        }
-        number /= 1024.0;
+    let (unit, name) = match bytes {
+        0..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole, tenth) if whole < 10 && tenth > 0 => format!("{whole}.{tenth} {name}"),
+        (whole, _) => format!("{whole} {name}"),
     }
-    format!("{number:.1} TiB")
 }

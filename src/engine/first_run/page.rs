@@ -273,10 +273,10 @@ impl FirstRun {
         }
         lines.extend([
             line(Mark::Plain, ""),
-            line(Mark::Plain, "kiln                         open the workshop in this folder"),
-            line(Mark::Plain, "kiln \"a page with a clock\"    begin with a wish"),
-            line(Mark::Plain, "kiln tour                    watch a recorded session"),
-            line(Mark::Plain, "kiln doctor                  look this machine over"),
+            line(Mark::Plain, "`kiln` opens the workshop in this folder"),
+            line(Mark::Plain, "`kiln \"a page with a clock\"` begins with a wish"),
+            line(Mark::Plain, "`kiln tour` plays a recorded session"),
+            line(Mark::Plain, "`kiln doctor` looks this machine over"),
             line(Mark::Dim, "inside, `/settings` changes all of this, and `?` lists the keys"),
         ]);
         lines

@@ -10,7 +10,7 @@ use super::state::Wizard;
 use crate::engine::first_run::{Ask, Mark, Page, STEPS};
 use crate::tui::panes::format::bytes;
 use crate::tui::text::sanitize::single_line;
-use crate::tui::text::wrap::{truncate, wrap_hanging};
+use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::BANNER;
 use crate::tui::widgets::{ListItem, hints, list, progress, spinner};
@@ -146,6 +146,17 @@ fn options(wizard: &mut Wizard, theme: &Theme, area: Rect, buffer: &mut Buffer) 
         buffer.set_stringn(area.x, area.y, "nothing fits", usize::from(area.width), theme.style(Role::Dim));
     }
     let mut state = wizard.list;
+    // What is cut off in the chosen row stands below the list, where there is room.
+    let chosen = items
+        .get(state.selected)
+        .filter(|item| width_of(&item.label) + width_of(&item.detail) + 6 > usize::from(area.width));
+    let below = area.y.saturating_add(u16::try_from(items.len()).unwrap_or(u16::MAX)).saturating_add(1);
+    if let Some(item) = chosen {
+        let text = Line::styled(item.detail.clone(), theme.style(Role::Dim));
+        for (y, line) in (below..area.bottom()).zip(wrap_hanging(&text, area.width, 0)) {
+            buffer.set_line(area.x, y, &line, area.width);
+        }
+    }
     list(buffer, area, &items, &mut state, theme);
     wizard.list = state;
     wizard.options_at = area;
