@@ -125,7 +125,12 @@ impl Report {
             };
             let mut lines = wrapped(&finding.text, self.room).into_iter();
             let first = lines.next().unwrap_or_default();
-            console.marked(word, finding.state, colour, &format!("  {:<16}  {first}", finding.name))?;
+            console.marked(
+                word,
+                finding.state,
+                colour,
+                &format!("  {:<16}  {first}", finding.name.trim_start_matches("provider ")),
+            )?;
             for line in lines {
                 console.line(&format!("{INDENT}{line}"))?;
             }

@@ -25,7 +25,7 @@ fn ask(op: Op, purpose: SettingsAsk) -> Cmd {
 
 /// A key on the settings screen.
 pub fn key(model: &mut Model, action: Option<Action>, typed: Option<char>, erase: bool) -> Vec<Cmd> {
-    let themes = model.theme_names();
+    let themes = if action == Some(Action::Accept) { model.theme_names() } else { Vec::new() };
     let Some(Overlay::Settings(screen)) = &mut model.overlay else { return Vec::new() };
     match &mut screen.mode {
         Mode::Browse => match action {
@@ -328,6 +328,7 @@ pub fn answered(model: &mut Model, purpose: SettingsAsk, result: Result<Reply, F
 fn changed(model: &mut Model, key: &str, value: Option<&str>, commands: &mut Vec<Cmd>) -> &'static str {
     match (key, value) {
         ("ui.theme", Some(name)) if name != "auto" => model.choose_theme(name),
+        ("ui.theme", _) => return "is written; it counts from the next start",
         ("ui.mouse", Some(value)) => commands.push(Cmd::Mouse(value == "true")),
         _ if ["model.", "providers.", "network.", "local.", "keys."].iter().any(|s| key.starts_with(s)) => {}
         _ => return "is written; it counts from the next start",
