@@ -230,6 +230,7 @@ async fn line() -> Result<Option<Zeroizing<String>>, Failure> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn broken(error: tokio::task::JoinError) -> Failure {
     Fault::new(FaultClass::Internal, "reading an answer broke off").detail(error.to_string()).into()
 }

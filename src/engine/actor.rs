@@ -174,7 +174,7 @@ impl Actor {
             Op::TryProvider { provider, key } => return self.try_provider(asker, provider, key),
             Op::StoreKey { provider, key, place } => return self.store_key(asker, provider, key, place),
             Op::RemoveKey { provider } => return self.remove_key(asker, provider),
-            Op::UnlockKeys { passphrase } => return self.unlock_keys(asker, passphrase),
+            Op::UnlockKeys { passphrase } => return self.unlock_keys(asker, &passphrase),
         };
         asker.reply(&self.line, reply.unwrap_or_else(|fault| Reply::Failed { fault })).await;
     }

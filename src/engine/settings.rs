@@ -61,7 +61,7 @@ impl Actor {
         });
     }
 
-    pub(super) fn unlock_keys(&self, asker: Asker, passphrase: Secret) {
+    pub(super) fn unlock_keys(&self, asker: Asker, passphrase: &Secret) {
         let passphrase: SecretString = passphrase.inner().clone();
         self.with_keys(asker, move |workplace| {
             workplace.keys.unlock(passphrase)?;

@@ -272,7 +272,7 @@ impl World {
             Event::Glimpse { glimpse, .. } => self.view.live.apply(glimpse),
             Event::Snapshot { view, .. } => self.view = (**view).clone(),
             Event::Lagged => panic!("the test is too slow for its events"),
-            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } => {}
+            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } | Event::Found { .. } => {}
         }
         self.seen.push(event.clone());
     }

@@ -60,10 +60,11 @@ enum Stage {
     TestFailed(Fault),
     Model,
     Place,
-    Passphrase,
-    PassphraseAgain {
+    /// `differs` when it was typed twice and not the same.
+    Passphrase {
         differs: bool,
     },
+    PassphraseAgain,
     Review {
         trouble: Option<Fault>,
     },
@@ -144,7 +145,7 @@ impl FirstRun {
             (Stage::Looking, Err(fault)) => self.stage = Stage::Ended(End::Left(Some(fault))),
             (Stage::Testing, Ok(Reply::Models { models })) => {
                 self.listed = Some(models);
-                self.to_model();
+                self.go_to_model();
             }
             (Stage::Testing, Err(fault)) => self.stage = Stage::TestFailed(fault),
             (Stage::Writing(mut left), Ok(_)) => match left.pop() {
@@ -190,10 +191,9 @@ impl FirstRun {
         let typed = self.key.is_some();
         self.stage = match &self.stage {
             Stage::TypeKey | Stage::Testing | Stage::TestFailed(_) | Stage::Model => Stage::Provider,
-            Stage::Place => Stage::Model,
-            Stage::Passphrase | Stage::PassphraseAgain { .. } => Stage::Place,
+            Stage::Passphrase { .. } | Stage::PassphraseAgain => Stage::Place,
             Stage::Review { .. } if typed => Stage::Place,
-            Stage::Review { .. } => Stage::Model,
+            Stage::Place | Stage::Review { .. } => Stage::Model,
             other => other.clone(),
         };
         if self.stage == Stage::Provider {
@@ -209,25 +209,20 @@ impl FirstRun {
                 return self.test();
             }
             (Stage::TypeKey, None) => return self.leave(),
-            (Stage::Passphrase, Some(passphrase)) => {
+            (Stage::Passphrase { .. }, Some(passphrase)) => {
                 let known = self.survey.as_ref().is_some_and(|survey| survey.key_file);
                 self.passphrase = Some(passphrase);
-                self.stage =
-                    if known { Stage::Review { trouble: None } } else { Stage::PassphraseAgain { differs: false } };
+                self.stage = if known { Stage::Review { trouble: None } } else { Stage::PassphraseAgain };
             }
-            (Stage::PassphraseAgain { .. }, Some(again)) => {
-                self.stage = if self.passphrase.as_ref() == Some(&again) {
-                    Stage::Review { trouble: None }
+            (Stage::PassphraseAgain, Some(again)) => {
+                if self.passphrase.as_ref() == Some(&again) {
+                    self.stage = Stage::Review { trouble: None };
                 } else {
                     self.passphrase = None;
-                    Stage::Passphrase
-                };
-                if self.stage == Stage::Passphrase {
-                    self.stage = Stage::PassphraseAgain { differs: true };
-                    self.passphrase = Some(again);
+                    self.stage = Stage::Passphrase { differs: true };
                 }
             }
-            (Stage::Passphrase | Stage::PassphraseAgain { .. }, None) => self.stage = Stage::Place,
+            (Stage::Passphrase { .. } | Stage::PassphraseAgain, None) => self.stage = Stage::Place,
             _ => {}
         }
         None
@@ -244,7 +239,7 @@ impl FirstRun {
                 self.place = place;
                 let locked = self.survey.as_ref().is_some_and(|survey| survey.locked);
                 self.stage = if place == Some(KeyPlace::File) && locked && self.passphrase.is_none() {
-                    Stage::Passphrase
+                    Stage::Passphrase { differs: false }
                 } else {
                     Stage::Review { trouble: None }
                 };
@@ -253,7 +248,7 @@ impl FirstRun {
             Act::AnotherKey => self.stage = Stage::TypeKey,
             Act::WithoutTest => {
                 self.listed = None;
-                self.to_model();
+                self.go_to_model();
             }
             Act::AnotherProvider => {
                 self.key = None;
@@ -276,7 +271,7 @@ impl FirstRun {
         self.provider = Some(id);
         let provider = self.chosen()?;
         match (provider.kind, &provider.key) {
-            (ProviderKind::Embedded, _) => self.to_model(),
+            (ProviderKind::Embedded, _) => self.go_to_model(),
             (ProviderKind::Cloud, KeyState::Missing) => self.stage = Stage::TypeKey,
             _ => return self.test(),
         }
@@ -289,7 +284,7 @@ impl FirstRun {
         Some(Op::TryProvider { provider, key: self.key.clone() })
     }
 
-    fn to_model(&mut self) {
+    fn go_to_model(&mut self) {
         self.stage = Stage::Model;
         if self.models().is_empty() {
             // Nothing to choose from: the provider's own default stands.
@@ -382,8 +377,7 @@ impl FirstRun {
                 let keychain = (!no_keychain).then_some(Act::Place(Some(KeyPlace::Keychain)));
                 keychain.into_iter().chain([Act::Place(Some(KeyPlace::File)), Act::Place(None)]).collect()
             }
-            Stage::Review { trouble: None } => vec![Act::Write, Act::AnotherProvider, Act::Leave],
-            Stage::Review { trouble: Some(_) } => vec![Act::Write, Act::AnotherProvider, Act::Leave],
+            Stage::Review { .. } => vec![Act::Write, Act::AnotherProvider, Act::Leave],
             Stage::OfferFetch { .. } => vec![Act::Fetch, Act::Finish],
             _ => Vec::new(),
         }

@@ -73,7 +73,7 @@ impl FirstRun {
             Stage::Testing | Stage::TestFailed(_) => (2, "a test"),
             Stage::Model => (3, "which model?"),
             Stage::Place => (4, "where shall the key be kept?"),
-            Stage::Passphrase | Stage::PassphraseAgain { .. } => (4, "a passphrase"),
+            Stage::Passphrase { .. } | Stage::PassphraseAgain => (4, "a passphrase"),
             Stage::Review { .. } | Stage::Writing(_) => (4, "this will be written"),
             Stage::OfferFetch { .. } | Stage::Fetching { .. } => (5, "the model's weights"),
             Stage::Finished { .. } | Stage::Ended(_) => (5, "ready"),
@@ -87,8 +87,8 @@ impl FirstRun {
             Stage::Looking | Stage::Testing | Stage::Writing(_) => Ask::Wait,
             Stage::Fetching { received, total } => Ask::Progress { received: *received, total: *total },
             Stage::TypeKey => Ask::Secret { prompt: format!("key of {}", self.title()) },
-            Stage::Passphrase => Ask::Secret { prompt: "passphrase".to_owned() },
-            Stage::PassphraseAgain { .. } => Ask::Secret { prompt: "the same once more".to_owned() },
+            Stage::Passphrase { .. } => Ask::Secret { prompt: "passphrase".to_owned() },
+            Stage::PassphraseAgain => Ask::Secret { prompt: "the same once more".to_owned() },
             Stage::Finished { .. } | Stage::Ended(_) => Ask::End,
             _ => {
                 let options = acts.iter().map(|act| self.option(act)).collect();
@@ -131,13 +131,11 @@ impl FirstRun {
             }
             Stage::Model => self.tested(),
             Stage::Place => self.about_places(),
-            Stage::Passphrase => vec![line(Mark::Plain, self.about_passphrase())],
-            Stage::PassphraseAgain { differs: true } => {
-                vec![line(Mark::Bad, "the two differ; what you typed last counts as the first, once more please")]
+            Stage::Passphrase { differs } => {
+                let again = differs.then(|| line(Mark::Bad, "the two differ; type it anew"));
+                again.into_iter().chain([line(Mark::Plain, self.about_passphrase())]).collect()
             }
-            Stage::PassphraseAgain { differs: false } => {
-                vec![line(Mark::Plain, "so that a slip does not lock the key away")]
-            }
+            Stage::PassphraseAgain => vec![line(Mark::Plain, "so that a slip does not lock the key away")],
             Stage::Review { trouble } => self.review(trouble.as_ref()),
             Stage::Writing(_) => vec![line(Mark::Dim, "writing")],
             Stage::OfferFetch { trouble } => self.about_fetch(trouble.as_ref()),

@@ -235,7 +235,7 @@ fn told(screen: &SettingsScreen, theme: &Theme, lines: &mut Vec<Line<'static>>) 
             lines.insert(0, Line::styled(text, theme.style(Role::Warning)));
         }
         (_, Some(Ok(text))) => {
-            lines.insert(0, Line::styled(format!("· {}", single_line(text)), theme.style(Role::Info)))
+            lines.insert(0, Line::styled(format!("· {}", single_line(text)), theme.style(Role::Info)));
         }
         (_, Some(Err(fault))) => {
             let hint = fault

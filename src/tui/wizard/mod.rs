@@ -63,6 +63,9 @@ enum Wake {
     Timer,
 }
 
+/// Answers of the engine, from the tasks that wait for them.
+type Replies = (mpsc::Sender<Result<Reply, Fault>>, mpsc::Receiver<Result<Reply, Fault>>);
+
 struct App {
     wizard: Wizard,
     theme: Theme,
@@ -73,7 +76,7 @@ struct App {
     modes: Modes,
     inputs: Inputs,
     signals: Option<mpsc::Receiver<Signal>>,
-    replies: (mpsc::Sender<Result<Reply, Fault>>, mpsc::Receiver<Result<Reply, Fault>>),
+    replies: Replies,
     begun: Instant,
 }
 
@@ -118,7 +121,6 @@ impl App {
         loop {
             let wake = self.wait().await;
             let step = match wake {
-                Wake::Input(None) => return Ok(self.wizard.abandoned()),
                 Wake::Input(Some(Err(error))) => return Err(gone(&error)),
                 Wake::Input(Some(Ok(input))) => self.input(input),
                 Wake::Event(None) => return Err(Fault::new(FaultClass::Internal, "the engine has ended")),
@@ -136,7 +138,7 @@ impl App {
                     self.screen.force_redraw();
                     Step::Stay
                 }
-                Wake::Signal(_) => return Ok(self.wizard.abandoned()),
+                Wake::Signal(_) | Wake::Input(None) => return Ok(self.wizard.abandoned()),
                 Wake::Timer => Step::Stay,
             };
             match step {
