@@ -8,7 +8,7 @@ use super::{Command, nothing};
 /// The table line.
 pub const COMMAND: Command = Command {
     name: "settings",
-    aliases: &["config", "keys", "preferences"],
+    aliases: &["config", "preferences"],
     about: "keys, models and settings",
     usage: "/settings",
     complete: nothing,

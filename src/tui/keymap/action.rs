@@ -90,7 +90,7 @@ actions! {
     Export = "export": "export the project",
     Redraw = "redraw": "draw the screen anew",
     Suspend = "suspend": "suspend to the shell",
-    SettingsScreen = "settings": "keys, models and settings",
+    SettingsScreen = "settings_screen": "keys, models and settings",
     NextTab = "next_tab": "the other half",
     MakeActive = "make_active": "let this provider answer",
     SetKey = "set_key": "store its key",

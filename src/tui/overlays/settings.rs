@@ -157,6 +157,7 @@ impl SettingsScreen {
 
     /// Moves the choice; stops at the ends.
     pub fn step(&mut self, by: isize) {
+        self.told = None;
         let (list, count) = self.list();
         list.selected = list.selected.saturating_add_signed(by).min(count.saturating_sub(1));
     }
