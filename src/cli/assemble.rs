@@ -16,10 +16,10 @@ use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use super::keys;
 use crate::agent::Limits;
-use crate::config::{self, Environment, FlagValue, Lasting, Paths, Project, Settings, Shown, Trust};
+use crate::config::{self, Environment, FlagValue, Lasting, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
-use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
+use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls, Workplace};
 use crate::keychain::Keys;
 use crate::net::{Client, NetSettings, Proxies, Reach};
 use crate::providers;
@@ -102,7 +102,7 @@ pub enum Colour {
 }
 
 /// What the rooms are made from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inputs {
     pub paths: Paths,
     /// All settings, flags and environment already merged in. Providers' base URLs, key variables and
@@ -110,6 +110,10 @@ pub struct Inputs {
     pub settings: Settings,
     /// Every setting with its origin, for `kiln config show`.
     pub shown: Vec<Shown>,
+    /// What was given on the command line, so that the settings can be read again.
+    pub flags: Vec<FlagValue>,
+    /// The folder whose own files were read.
+    pub project: Option<PathBuf>,
     /// The captured environment: vendors' variables are asked for by the registry, by name.
     pub environment: Environment,
     /// Keys by provider; `find` takes the variables that the catalogue's row names. Blocking.
@@ -141,13 +145,8 @@ impl Inputs {
                 return Err(Failure::usage(format!("`{}` is empty", flag.flag), "name what you want, or leave it out"));
             }
         }
-        let loaded = match project_root(common) {
-            Some(root) => {
-                let project = Project { root: &root, key_variables: &key_variables };
-                config::load_with_project(&paths, &environment, &flags, &project)
-            }
-            None => config::load(&paths, &environment, &flags),
-        };
+        let project = project_root(common);
+        let loaded = load(&paths, &environment, &flags, project.as_deref());
         let environment = environment.with_project_keys(loaded.project_keys);
         let mut troubles: Vec<Fault> = fault.into_iter().collect();
         troubles.extend(loaded.troubles);
@@ -160,6 +159,8 @@ impl Inputs {
             paths,
             settings: loaded.settings,
             shown: loaded.shown,
+            flags,
+            project,
             environment,
             replay: common.replay.clone().map(readable).transpose()?.map(Replay::File),
             record: common.record.clone(),
@@ -167,6 +168,17 @@ impl Inputs {
             trust: loaded.trust,
             troubles,
         })
+    }
+}
+
+/// All layers of settings, with those of a project where there is one.
+fn load(paths: &Paths, environment: &Environment, flags: &[FlagValue], project: Option<&Path>) -> Loaded {
+    match project {
+        Some(root) => {
+            let project = Project { root, key_variables: &key_variables };
+            config::load_with_project(paths, environment, flags, &project)
+        }
+        None => config::load(paths, environment, flags),
     }
 }
 
@@ -182,6 +194,35 @@ pub(super) fn key_variables() -> Vec<String> {
     // A catalogue that cannot be read is told where it is needed.
     let catalogue = Catalogue::builtin().ok();
     catalogue.iter().flat_map(Catalogue::providers).flat_map(|row| row.key_env.iter().cloned()).collect()
+}
+
+/// What the engine may look at and change of this machine.
+fn workplace(inputs: &Inputs) -> Workplace {
+    let again = {
+        let inputs = inputs.clone();
+        move || load(&inputs.paths, &inputs.environment, &inputs.flags, inputs.project.as_deref())
+    };
+    let (read, before) = (again.clone(), inputs.clone());
+    Workplace {
+        paths: inputs.paths.clone(),
+        environment: inputs.environment.clone(),
+        keys: Arc::clone(&inputs.keys),
+        settings: Arc::new(again),
+        registry: Arc::new(move || {
+            let (read, mut inputs) = (read.clone(), before.clone());
+            let work = async move {
+                // A recording answers, or is being written: both outlive a change of settings.
+                if inputs.replay.is_some() || inputs.record.is_some() {
+                    return Ok(None);
+                }
+                let loaded = read();
+                inputs.preferred = preferred(&loaded.settings, &loaded.shown);
+                (inputs.settings, inputs.shown) = (loaded.settings, loaded.shown);
+                registry(&inputs, net(&inputs)?).await.map(|registry| Some(Arc::new(registry)))
+            };
+            Box::pin(work)
+        }),
+    }
 }
 
 fn readable(path: PathBuf) -> Result<PathBuf, Failure> {
@@ -309,6 +350,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         standing: standing(inputs.paths.cache().to_owned()),
         grants: inputs.paths.grants(),
         troubles,
+        workplace: Some(workplace(&inputs)),
     })
 }
 

@@ -8,9 +8,11 @@ pub mod assemble;
 mod completions;
 mod config;
 mod console;
+mod doctor;
 mod exec;
 mod exit;
 mod export;
+mod init;
 mod interrupt;
 mod keys;
 mod logging;
@@ -32,9 +34,11 @@ use clap::Parser as _;
 
 pub use args::Arguments;
 pub use console::{Console, clean};
+pub use doctor::{Style as DoctorStyle, doctor};
 pub use exec::{ExecRequest, Format, Start, exec};
 pub use exit::{Exit, Failure};
 pub use export::{export, parse_target};
+pub use init::questions as init_questions;
 pub use interrupt::Interrupts;
 pub use models::{list as list_models, pull as pull_model};
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
@@ -121,6 +125,14 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 models::run(engine, &verb, common.provider.as_deref(), console).await
+            })
+        }
+        Some(Verb::Init) => init::run(inputs, console),
+        Some(Verb::Doctor { json }) => {
+            assemble::unlock_keys(&inputs, console)?;
+            let doctor = doctor::Doctor::new(&inputs, json, console);
+            assemble::with_engine(inputs, console, async |engine, console| {
+                doctor.run(engine, console, &mut Interrupts::system()).await
             })
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),

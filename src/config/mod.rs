@@ -6,6 +6,7 @@
 //! project's `.env` carries passes through, wrapped.
 
 mod check;
+pub mod describe;
 mod dotenv;
 pub mod environment;
 pub mod file;

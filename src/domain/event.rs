@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::change::FileChange;
 use super::content::{Content, Display};
 use super::fault::Fault;
+use super::finding::Finding;
 use super::id::{CallId, RequestId, Seq, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef, TurnProtocol};
 use super::op::Reply;
@@ -33,6 +34,8 @@ pub enum Event {
     Pull { name: String, stage: String, received: u64, total: Option<u64> },
     /// Whether what is shown is also stored.
     Saving { saving: Saving },
+    /// One line of an examination under way.
+    Found { finding: Finding },
     /// This client missed events: ask for a snapshot. Made on the client's side of the channel.
     Lagged,
 }

@@ -8,12 +8,15 @@ use super::catalog::Description;
 use super::connection::Connection;
 use super::event::QueueHold;
 use super::fault::Fault;
-use super::id::{CallId, RequestId, SessionId, StepId, TurnId};
+use super::finding::Finding;
+use super::id::{CallId, ProviderId, RequestId, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
 use super::plan::{PlanDecision, Planning};
+use super::secret::Secret;
 use super::session::SessionSummary;
+use super::survey::{KeyPlace, Survey};
 
 /// An [`Op`] with the number that its [`Reply`] will name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +81,7 @@ pub enum Op {
     /// Deletes a session and, for a scratch project, its folder.
     RemoveSession { session: SessionId },
     /// Models of one provider, or of all that are ready. Answer: [`Reply::Models`].
-    ListModels { provider: Option<super::id::ProviderId> },
+    ListModels { provider: Option<ProviderId> },
     /// Fetches embedded weights; progress arrives as [`super::Event::Pull`].
     PullModel { name: String, from: PullSource },
     /// A file now and before the last turn that touched it. Answer: [`Reply::File`].
@@ -89,6 +92,22 @@ pub enum Op {
     ListConnections,
     /// Writes the project out. Answer: [`Reply::Exported`].
     Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
+    /// Looks this machine over; each line is told as [`super::Event::Found`] when it is known. Answer:
+    /// [`Reply::Examined`].
+    Examine,
+    /// What there is to work with, and all settings. Asks no server but those on this machine.
+    /// Answer: [`Reply::Surveyed`].
+    Survey,
+    /// Changes settings in the person's file, all or none; `None` goes back to the default.
+    ChangeSettings { changes: Vec<(String, Option<String>)> },
+    /// Asks a provider for its models, with this key or the one at hand. Answer: [`Reply::Models`].
+    TryProvider { provider: ProviderId, key: Option<Secret> },
+    /// Stores a provider's key.
+    StoreKey { provider: ProviderId, key: Secret, place: KeyPlace },
+    /// Deletes a provider's stored key.
+    RemoveKey { provider: ProviderId },
+    /// Opens the encrypted file of keys for this run, or decides on the passphrase of a new one.
+    UnlockKeys { passphrase: Secret },
 }
 
 /// What the person does with a step.
@@ -188,6 +207,12 @@ pub enum Reply {
         files: usize,
         bytes: u64,
         renamed: Vec<(String, String)>,
+    },
+    Examined {
+        findings: Vec<Finding>,
+    },
+    Surveyed {
+        survey: Box<Survey>,
     },
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::asking::Waiting;
 use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
+use super::workplace::Workplace;
 use crate::agent::{self, Limits, PersonLine, Report};
 use crate::config::Environment;
 use crate::domain::{
@@ -48,6 +49,8 @@ pub struct Parts {
     pub grants: PathBuf,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
+    /// Settings and keys of this machine; `None` where they are no business of this engine.
+    pub workplace: Option<Workplace>,
 }
 
 /// Something that is being found out, for whoever asks.
@@ -231,6 +234,13 @@ impl Actor {
             Op::ReadFile { session, path } => return self.read_file(asker, session, path).await,
             Op::ListFiles { session } => return self.list_files(asker, session).await,
             Op::Export { session, target, existing } => return self.export(asker, session, target, existing).await,
+            Op::Examine => return self.examine(asker),
+            Op::Survey => return self.survey(asker),
+            Op::ChangeSettings { changes } => self.change_settings(changes).await,
+            Op::TryProvider { provider, key } => return self.try_provider(asker, provider, key),
+            Op::StoreKey { provider, key, place } => return self.store_key(asker, provider, key, place),
+            Op::RemoveKey { provider } => return self.remove_key(asker, provider),
+            Op::UnlockKeys { passphrase } => return self.unlock_keys(asker, &passphrase),
         };
         asker.reply(&self.line, reply.unwrap_or_else(|fault| Reply::Failed { fault })).await;
     }

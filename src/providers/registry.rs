@@ -115,26 +115,31 @@ impl Registry {
             return Ok(Arc::clone(built));
         }
         let row = self.catalogue.provider(id).ok_or_else(|| self.unknown(id))?;
+        let key = if self.base_url(row).is_some() { self.key(row).await? } else { None };
+        let provider = self.build(row, key)?;
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    fn build(&self, row: &ProviderRow, key: Option<SecretString>) -> Result<Arc<dyn Provider>, Fault> {
+        let id = &row.id;
         let wire = wire::by_name(&row.wire).ok_or_else(|| {
             let names: Vec<_> = wire::WIRES.iter().map(|wire| wire.name()).collect();
             Fault::new(FaultClass::Invalid, format!("provider `{id}` speaks `{}`, which Kiln does not know", row.wire))
                 .hint(format!("set its `wire` to one of {}", names.join(", ")))
         })?;
         let base_url = self.base_url(row).ok_or_else(|| no_address(row))?;
-        let key = self.key(row).await?;
         if key.is_none() && row.needs_key() {
             return Err(no_key(row));
         }
-        let provider: Arc<dyn Provider> = Arc::new(HttpProvider::new(
+        Ok(Arc::new(HttpProvider::new(
             (row.id.clone(), row.title.clone()),
             wire,
             self.net.clone(),
             Endpoint { base_url, key },
             row.quirks.clone(),
             Arc::clone(&self.catalogue),
-        ));
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&provider));
-        Ok(provider)
+        )))
     }
 
     /// Forgets what was built for a provider, after its key changed.
@@ -225,6 +230,20 @@ impl Registry {
     /// The requests of this run and those that were refused, oldest first.
     pub fn connections(&self) -> Vec<Connection> {
         self.net.connections()
+    }
+
+    /// The models of one provider as it lists them with this key; without one, with the key at hand.
+    /// What is built for it is not kept.
+    pub async fn list_models_with(&self, id: &ProviderId, key: Option<SecretString>) -> Result<Vec<ModelInfo>, Fault> {
+        let (Some(key), None) = (key, self.given.get(id)) else { return self.list_models(Some(id)).await };
+        let row = self.catalogue.provider(id).ok_or_else(|| self.unknown(id))?;
+        let provider = self.build(row, Some(key))?;
+        provider.list_models().await.map_err(|error| error.to_fault(provider.title()))
+    }
+
+    /// Where a provider's API is, as far as that is known.
+    pub fn address(&self, id: &ProviderId) -> Option<String> {
+        self.base_url(self.catalogue.provider(id)?)
     }
 
     /// The embedded model's weights.

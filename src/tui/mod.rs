@@ -17,6 +17,7 @@ pub mod theme;
 pub mod update;
 pub mod view;
 pub mod widgets;
+pub mod wizard;
 
 pub use keymap::Keymap;
 pub use model::{Model, Mouse, UiSettings};

@@ -6,6 +6,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use crate::domain::{Event, ExportTarget, Fault, ModelRef, ProjectPath, Reply, SessionId};
+use crate::tui::overlays::settings::SettingsAsk;
 use crate::tui::panes::difference::Row;
 use crate::tui::text::highlight::HighlightDone;
 use crate::tui::theme::Background;
@@ -77,6 +78,7 @@ pub enum Ask {
     File(ProjectPath),
     Export(ExportTarget),
     Pull(String),
+    Settings(SettingsAsk),
 }
 
 /// What waits for a session that is being made.

@@ -196,6 +196,7 @@ impl World {
                 standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
                 limits: Limits::default(),
                 troubles: Vec::new(),
+                workplace: None,
             })
         };
         let (engine, task) = kiln::engine::start(parts);
@@ -290,7 +291,7 @@ impl World {
             Event::Glimpse { glimpse, .. } => self.view.live.apply(glimpse),
             Event::Snapshot { view, .. } => self.view = (**view).clone(),
             Event::Lagged => panic!("the test is too slow for its events"),
-            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } => {}
+            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } | Event::Found { .. } => {}
         }
         self.seen.push(event.clone());
     }

@@ -16,6 +16,7 @@ mod quit;
 mod rename;
 mod retry;
 mod sessions;
+mod settings;
 mod steps;
 mod theme;
 mod undo;
@@ -61,6 +62,7 @@ pub static COMMANDS: &[Command] = &[
     rename::COMMAND,
     net::COMMAND,
     theme::COMMAND,
+    settings::COMMAND,
     quit::COMMAND,
 ];
 

@@ -5,6 +5,8 @@
 pub mod completion;
 pub mod draw;
 pub mod picker;
+pub mod settings;
+pub mod settings_draw;
 
 use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, SessionId};
 
@@ -73,4 +75,6 @@ pub enum Overlay {
     Picker(Picker),
     Ask(Question),
     Offer(Offer),
+    /// Boxed: it is large, and rare.
+    Settings(Box<settings::SettingsScreen>),
 }

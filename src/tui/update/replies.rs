@@ -13,6 +13,9 @@ use super::{engine, keys};
 
 /// Takes an answer in.
 pub fn answered(model: &mut Model, ask: Ask, result: Result<Reply, Fault>) -> Vec<Cmd> {
+    if let Ask::Settings(purpose) = ask {
+        return super::settings::answered(model, purpose, result);
+    }
     match result {
         Ok(reply) => taken(model, ask, reply),
         Err(fault) => refused(model, ask, &fault),
