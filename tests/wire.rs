@@ -78,6 +78,7 @@ pub fn request(text: &str) -> ChatRequest {
         max_output: Some(100),
         temperature: Some(0.2),
         shape: Shape::Free,
+        effort: None,
         cache_key: Some("session".to_owned()),
     }
 }
