@@ -25,7 +25,7 @@ use crate::providers;
 use crate::providers::cassette::Recorder;
 use crate::providers::catalogue::{Catalogue, ProviderRow};
 use crate::providers::local::{LocalProvider, PullSettings, Weights};
-use crate::providers::registry::{KeySource, Registry};
+use crate::providers::registry::{KeySource, OwnQuestions, Registry};
 use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
@@ -252,7 +252,7 @@ pub fn assemble(inputs: Inputs) -> Running {
 async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
     let mut troubles = inputs.troubles.clone();
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
-    let registry = registry(&inputs).await?;
+    let registry = registry(&inputs, &mut troubles).await?;
     Ok(Parts {
         storage,
         saving,
@@ -282,11 +282,11 @@ async fn storage(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<(Storage, S
     Ok((storage, Saving::Off { fault }))
 }
 
-async fn registry(inputs: &Inputs) -> Result<Registry, Fault> {
+async fn registry(inputs: &Inputs, troubles: &mut Vec<Fault>) -> Result<Registry, Fault> {
     if let Some(replay) = &inputs.replay {
         return replaying(replay, net(inputs)?);
     }
-    let catalogue = Catalogue::builtin()?;
+    let catalogue = catalogue(&inputs.paths, troubles)?;
     let settings = provider_settings(inputs, &catalogue);
     let keys = Arc::clone(&settings.keys);
     let net = net(inputs)?;
@@ -298,6 +298,20 @@ async fn registry(inputs: &Inputs) -> Result<Registry, Fault> {
         Some(path) => recording(registry, path, &keys).await,
         None => Ok(registry),
     }
+}
+
+/// What is known of models: Kiln's own data, behind what was refreshed, behind the person's.
+pub(super) fn catalogue(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<Catalogue, Fault> {
+    let mut catalogue = Catalogue::builtin()?;
+    catalogue.put_model_rows(providers::refresh::kept(&paths.models_cache()));
+    let file = paths.models_file();
+    if let Ok(text) = std::fs::read_to_string(&file)
+        && let Err(error) = catalogue.put_models(&text)
+    {
+        let fault = Fault::new(FaultClass::Invalid, format!("`{}` is left out: it cannot be read", file.display()));
+        troubles.push(fault.hint("correct it, or move it away").detail(error));
+    }
+    Ok(catalogue)
 }
 
 /// A registry in which only the recording answers.
@@ -354,10 +368,12 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
         keys: Arc::new(source),
         preferred: inputs.preferred.provider.clone(),
         preferred_model: inputs.preferred.model.clone(),
+        effort: inputs.settings.agent.effort,
+        own_questions: if inputs.settings.agent.titles { OwnQuestions::Asked } else { OwnQuestions::Never },
     }
 }
 
-fn net(inputs: &Inputs) -> Result<Client, Fault> {
+pub(super) fn net(inputs: &Inputs) -> Result<Client, Fault> {
     let network = &inputs.settings.network;
     let settings = NetSettings {
         connect: Duration::from_secs(network.connect_timeout_s),

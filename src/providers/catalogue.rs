@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::wire::{Images, ModelRules, Quirks, RuleRow};
 use crate::domain::model::Prices;
@@ -48,6 +48,9 @@ pub struct ProviderRow {
     /// The provider whose models these are too, where one vendor has two rows.
     #[serde(default)]
     pub models_of: Option<ProviderId>,
+    /// Its name at models.dev, where that is another.
+    #[serde(default)]
+    pub models_dev: Option<String>,
     #[serde(default)]
     pub quirks: Quirks,
 }
@@ -67,6 +70,7 @@ impl ProviderRow {
             default_model: None,
             probe: false,
             models_of: None,
+            models_dev: None,
             quirks: Quirks::default(),
         }
     }
@@ -78,7 +82,7 @@ impl ProviderRow {
 }
 
 /// A model; prices in US dollars per million tokens.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRow {
     pub provider: ProviderId,

@@ -11,10 +11,12 @@ pub mod error;
 pub mod http;
 pub mod limits;
 pub mod local;
+pub mod refresh;
 pub mod registry;
 pub mod scripted;
 pub mod scrub;
 pub mod shelf;
+pub mod structured;
 pub mod wire;
 
 use futures::FutureExt;

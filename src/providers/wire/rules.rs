@@ -3,7 +3,7 @@
 //! A rule only saves the refusal that would teach the same: what no rule knows is sent, and left
 //! out once the server has named it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::Effort;
 
@@ -36,7 +36,7 @@ pub enum Sampling {
 }
 
 /// Whether pictures are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Images {
     Taken,
