@@ -17,6 +17,10 @@ mod recording;
 mod registry;
 #[path = "wire/responses.rs"]
 mod responses;
+#[path = "wire/rules.rs"]
+mod rules;
+#[path = "wire/structured.rs"]
+mod structured;
 #[path = "wire/transcripts.rs"]
 mod transcripts;
 
@@ -34,6 +38,8 @@ pub struct Heard {
     pub opaque: usize,
     pub reason: Option<StopReason>,
     pub usage: [u64; 6],
+    pub counted: bool,
+    pub notices: Vec<String>,
     pub error: Option<ProviderError>,
 }
 
@@ -52,7 +58,9 @@ pub fn fold(events: impl IntoIterator<Item = StreamEvent>, error: Option<Provide
             }
             StreamEvent::ToolArguments { index, json } => heard.calls[index].1.push_str(&json),
             StreamEvent::ToolEnded { .. } => heard.ended += 1,
+            StreamEvent::Notice { text } => heard.notices.push(text),
             StreamEvent::Usage { usage } => {
+                heard.counted = true;
                 heard.usage = [
                     usage.input_uncached,
                     usage.cache_read,
