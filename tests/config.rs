@@ -182,7 +182,7 @@ fn the_list_of_settings_is_the_schema() {
     let full: Settings = toml::from_str(
         "model = { provider = 'a', name = 'b' }\n\
          providers.p = { base_url = 'http://h', key_env = 'K', default_model = 'm', wire = 'w' }\n\
-         agent = { max_output_tokens = 1 }\nnetwork = { ca_file = 'f' }",
+         agent = { max_output_tokens = 1, effort = 'low' }\nnetwork = { ca_file = 'f' }",
     )
     .unwrap();
     let mut found = BTreeSet::new();

@@ -9,6 +9,8 @@ mod encode;
 mod gemini;
 #[path = "wire/http.rs"]
 mod http;
+#[path = "wire/matrix.rs"]
+mod matrix;
 #[path = "wire/ollama.rs"]
 mod ollama;
 #[path = "wire/recording.rs"]
