@@ -11,7 +11,7 @@ pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
-pub mod rules;
+mod rules;
 mod think;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,7 +60,6 @@ fn thinking(request: &ChatRequest, quirks: &Quirks) -> Option<Value> {
     let wish = request.effort.or(quirks.effort);
     let effort = quirks.rules.effort(wish);
     Some(match (quirks.rules.thinking, effort) {
-        (Thinking::Never, _) => return None,
         (Thinking::Budget, Some(effort)) => {
             json!({"includeThoughts": effort != Effort::None, "thinkingBudget": effort.budget()})
         }
@@ -71,7 +70,7 @@ fn thinking(request: &ChatRequest, quirks: &Quirks) -> Option<Value> {
         (Thinking::Unknown | Thinking::Adaptive, _) if thinks(request.model.as_str()) => {
             json!({"includeThoughts": true})
         }
-        (Thinking::Unknown | Thinking::Adaptive, _) => return None,
+        (Thinking::Never | Thinking::Unknown | Thinking::Adaptive, _) => return None,
     })
 }
 
