@@ -1,6 +1,8 @@
 //! The seam: Ops in, facts out, with a provider that plays what a test wrote down.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "seam/titles.rs"]
+mod titles;
 #[path = "seam/world.rs"]
 mod world;
 
