@@ -3,6 +3,8 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/titles.rs"]
+mod titles;
 #[path = "seam/world.rs"]
 mod world;
 

@@ -62,6 +62,7 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
         }),
         temperature: None,
         shape: Shape::Free,
+        effort: None,
         cache_key: turn.input.before.session.map(|session| session.to_string()),
     }
 }

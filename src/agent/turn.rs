@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::person::Person;
 use super::report::Reporter;
+use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
     Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
@@ -210,6 +211,13 @@ impl Turn {
             }
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// Publishes that a request's tokens are unknown, and so what it cost.
+    pub async fn record_uncounted(&mut self) {
+        let cost = if self.input.model.prices == Some(Prices::FREE) { Cost::ZERO } else { Cost::Unknown };
+        let (turn, model) = (self.input.turn, self.input.model.reference.clone());
+        self.out.fact(FactBody::UsageRecorded { turn, model, usage: Usage::default(), cost }).await;
     }
 
     /// Publishes the tokens of one request and what they cost.

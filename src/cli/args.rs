@@ -235,6 +235,8 @@ pub enum ModelsVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch newer sizes and prices of models from models.dev
+    Refresh,
     /// Fetch weights of the embedded model
     Pull {
         /// A name that `kiln models list` prints

@@ -26,7 +26,7 @@ use crate::providers;
 use crate::providers::cassette::Recorder;
 use crate::providers::catalogue::{Catalogue, ProviderRow};
 use crate::providers::local::{LocalProvider, PullSettings, Weights};
-use crate::providers::registry::{KeySource, Registry};
+use crate::providers::registry::{KeySource, OwnQuestions, Registry};
 use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
@@ -218,7 +218,7 @@ fn workplace(inputs: &Inputs) -> Workplace {
                 let loaded = read();
                 inputs.preferred = preferred(&loaded.settings, &loaded.shown);
                 (inputs.settings, inputs.shown) = (loaded.settings, loaded.shown);
-                registry(&inputs, net(&inputs)?).await.map(|registry| Some(Arc::new(registry)))
+                registry(&inputs, net(&inputs)?, &mut Vec::new()).await.map(|registry| Some(Arc::new(registry)))
             };
             Box::pin(work)
         }),
@@ -325,7 +325,7 @@ pub fn assemble(inputs: Inputs) -> Running {
 async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Fault> {
     let mut troubles = inputs.troubles.clone();
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
-    let registry = registry(&inputs, net?).await?;
+    let registry = registry(&inputs, net?, &mut troubles).await?;
     Ok(Parts {
         storage,
         saving,
@@ -377,11 +377,11 @@ async fn storage(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<(Storage, S
     Ok((storage, Saving::Off { fault }))
 }
 
-async fn registry(inputs: &Inputs, net: Client) -> Result<Registry, Fault> {
+async fn registry(inputs: &Inputs, net: Client, troubles: &mut Vec<Fault>) -> Result<Registry, Fault> {
     if let Some(replay) = &inputs.replay {
         return replaying(replay, net);
     }
-    let catalogue = Catalogue::builtin()?;
+    let catalogue = catalogue(&inputs.paths, troubles)?;
     let settings = provider_settings(inputs, &catalogue);
     let keys = Arc::clone(&settings.keys);
     let weights = Weights::new(inputs.paths.weights());
@@ -392,6 +392,20 @@ async fn registry(inputs: &Inputs, net: Client) -> Result<Registry, Fault> {
         Some(path) => recording(registry, path, &keys).await,
         None => Ok(registry),
     }
+}
+
+/// What is known of models: Kiln's own data, behind what was refreshed, behind the person's.
+pub(super) fn catalogue(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<Catalogue, Fault> {
+    let mut catalogue = Catalogue::builtin()?;
+    catalogue.put_model_rows(providers::refresh::kept(&paths.models_cache()));
+    let file = paths.models_file();
+    if let Ok(text) = std::fs::read_to_string(&file)
+        && let Err(error) = catalogue.put_models(&text)
+    {
+        let fault = Fault::new(FaultClass::Invalid, format!("`{}` is left out: it cannot be read", file.display()));
+        troubles.push(fault.hint("correct it, or move it away").detail(error));
+    }
+    Ok(catalogue)
 }
 
 /// A registry in which only the recording answers.
@@ -450,10 +464,12 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
         keys: Arc::new(source),
         preferred: inputs.preferred.provider.clone(),
         preferred_model: inputs.preferred.model.clone(),
+        effort: inputs.settings.agent.effort,
+        own_questions: if inputs.settings.agent.titles { OwnQuestions::Asked } else { OwnQuestions::Never },
     }
 }
 
-fn net(inputs: &Inputs) -> Result<Client, Fault> {
+pub(super) fn net(inputs: &Inputs) -> Result<Client, Fault> {
     let (settings, _told_before) = network(&inputs.settings, &inputs.environment, &inputs.paths);
     Client::new(&settings).map_err(|error| {
         Fault::new(FaultClass::Offline, "the network settings cannot be used")

@@ -43,7 +43,7 @@ pub use interrupt::Interrupts;
 pub use models::{list as list_models, pull as pull_model};
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
 
-use args::{SessionsVerb, Verb};
+use args::{ModelsVerb, SessionsVerb, Verb};
 use assemble::{Inputs, Replay};
 use open::Place;
 
@@ -100,6 +100,8 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Exec(verb)) => {
             let request = exec::request(&verb, &common, &inputs)?;
+            // Nobody waits for a title here.
+            inputs.settings.agent.titles = false;
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 exec(engine, request, console, &mut Interrupts::system()).await
@@ -120,6 +122,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
                 export(engine, session, target, verb.existing(), console).await
             })
         }
+        Some(Verb::Models { verb: ModelsVerb::Refresh }) => models::refresh(&inputs, console),
         Some(Verb::Models { verb }) => {
             assemble::unlock_keys(&inputs, console)?;
             console.troubles(&inputs.troubles);

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Mode, Planning};
+use crate::domain::{Effort, Mode, Planning};
 
 /// All settings, merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub model: ModelSettings,
+    pub models: ModelsSettings,
     /// By provider id; adds to or overrides the catalogue's rows.
     pub providers: BTreeMap<String, ProviderSettings>,
     pub ui: UiSettings,
@@ -32,6 +33,20 @@ pub struct ModelSettings {
     /// Model name as the provider spells it; `None` for the provider's default model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What is known of models.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsSettings {
+    /// Where `kiln models refresh` asks for newer data: models.dev, or a copy of it.
+    pub refresh_url: String,
+}
+
+impl Default for ModelsSettings {
+    fn default() -> Self {
+        Self { refresh_url: "https://models.dev".to_owned() }
+    }
 }
 
 /// What differs from the catalogue for one provider.
@@ -85,11 +100,23 @@ pub struct AgentSettings {
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
+    /// How hard models should think; `None` leaves it to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// Whether the model is asked for a session's title after the first turn.
+    pub titles: bool,
 }
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { max_requests: 32, mode: Mode::Ask, plan: Planning::Auto, max_output_tokens: None }
+        Self {
+            max_requests: 32,
+            mode: Mode::Ask,
+            plan: Planning::Auto,
+            max_output_tokens: None,
+            effort: None,
+            titles: true,
+        }
     }
 }
 
@@ -186,6 +213,7 @@ pub enum KeyStorage {
 pub const KEYS: &[&str] = &[
     "model.provider",
     "model.name",
+    "models.refresh_url",
     "providers.*.base_url",
     "providers.*.key_env",
     "providers.*.key_name",
@@ -198,6 +226,8 @@ pub const KEYS: &[&str] = &[
     "agent.plan",
     "agent.max_requests",
     "agent.max_output_tokens",
+    "agent.effort",
+    "agent.titles",
     "network.connect_timeout_s",
     "network.first_byte_timeout_s",
     "network.idle_timeout_s",

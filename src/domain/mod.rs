@@ -31,7 +31,7 @@ pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};
 pub use finding::{Finding, Verdict};
 pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
-pub use model::{ModelInfo, ModelRef, ToolCalling, TurnProtocol};
+pub use model::{Effort, ModelInfo, ModelRef, ToolCalling, TurnProtocol};
 pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};

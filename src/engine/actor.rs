@@ -293,7 +293,7 @@ impl Actor {
         self.fact(session, FactBody::TurnEnded { turn, outcome: outcome.clone() }).await;
         let Some(live) = self.sessions.get_mut(&session) else { return };
         live.running = None;
-
+        super::titles::after_turn(self, session, turn, &outcome);
         // After a failure or a stop the queue waits: the person decides what becomes of it.
         if outcome == TurnOutcome::Completed && self.stage == Stage::Serving {
             self.send_next_queued(session).await;

@@ -12,6 +12,7 @@ mod publish;
 mod sessions;
 mod settings;
 mod survey;
+mod titles;
 mod workplace;
 
 pub use actor::{Defaults, Parts, Pending, Walls, start};
