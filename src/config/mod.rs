@@ -13,7 +13,7 @@ pub mod write;
 
 pub use environment::{Environment, TerminalHints};
 pub use layers::{FlagValue, Loaded, Origin, Shown, load};
-pub use paths::{Lasting, Paths};
+pub use paths::{Lasting, Paths, make_private_folder};
 pub use schema::{KeyStorage, ProviderSettings, Settings};
 
 /// The commented settings file that `kiln config init` writes: every setting with its default.

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod change;
+pub mod checkpoint;
 pub mod content;
 pub mod event;
 pub mod fault;
@@ -20,10 +21,11 @@ pub mod session;
 pub mod usage;
 
 pub use change::{Blob, ChangeKind, FileChange};
+pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RewindScope};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
 pub use fault::{Fault, FaultClass, Retry};
-pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
+pub use id::{CallId, CheckpointId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
 pub use model::{ModelInfo, ModelRef, ToolCalling, TurnProtocol};
 pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
