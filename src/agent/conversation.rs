@@ -136,6 +136,9 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
             return Err(Stop::Cancelled);
         }
         turn.out.phase(Phase::Running { tool: call.name.clone() });
+        if call.name == "write_file" {
+            turn.before_write(Some(CallId::new(call.id.clone()))).await;
+        }
         let tool_answer = match (tools::find(&call.name), parse_arguments(call)) {
             (Some(tool), Ok(arguments)) => run_tool(turn, tool, arguments).await?,
             (None, _) => {

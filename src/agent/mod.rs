@@ -4,6 +4,7 @@
 //! does), never prints, and keeps nothing between turns.
 
 mod answer;
+mod checkpoints;
 mod conversation;
 mod fenced;
 mod fenced_text;
@@ -22,12 +23,14 @@ pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
 
 use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
+use checkpoints::Checkpoints;
 use turn::{Stop, Turn};
 
 /// Runs a turn to its end and reports it.
 pub async fn run(session: SessionId, input: TurnInput, reports: mpsc::Sender<Report>, cancel: CancellationToken) {
     let (number, protocol) = (input.turn, input.model.protocol);
-    let mut turn = Turn { input, out: Reporter::new(session, reports), cancel, plan: Vec::new() };
+    let checkpoints = Checkpoints::begin(session, &input);
+    let mut turn = Turn { input, out: Reporter::new(session, reports), cancel, plan: Vec::new(), checkpoints };
     let result = match protocol {
         TurnProtocol::Guided => guided::run(&mut turn).await,
         TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,
@@ -37,5 +40,7 @@ pub async fn run(session: SessionId, input: TurnInput, reports: mpsc::Sender<Rep
         Err(Stop::Cancelled) => TurnOutcome::Cancelled,
         Err(Stop::Failed(fault)) => TurnOutcome::Failed { fault },
     };
+    let kept = turn.checkpoints.after_turn().await;
+    turn.out.facts(kept, Vec::new()).await;
     turn.out.ended(number, outcome).await;
 }

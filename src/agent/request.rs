@@ -129,7 +129,17 @@ impl Conversation {
                 let note = format!("(I took your last changes back: {paths} are as they were before.)");
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Answer { .. }
+            ItemKind::Redone { paths, .. } | ItemKind::Rewound { paths, .. } if !paths.is_empty() => {
+                self.close();
+                let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
+                let note = format!(
+                    "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
+                );
+                self.messages.push(Message::text(Role::User, note));
+            }
+            ItemKind::Redone { .. }
+            | ItemKind::Rewound { .. }
+            | ItemKind::Answer { .. }
             | ItemKind::Call { .. }
             | ItemKind::Change { .. }
             | ItemKind::Notice { .. }

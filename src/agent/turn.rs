@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoints::Checkpoints;
 use super::report::Reporter;
 use crate::domain::{
-    Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
-    StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState,
+    Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::Written;
+use crate::workspace::checkpoint::Store;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
@@ -39,6 +41,8 @@ pub struct TurnInput {
     pub provider: Arc<dyn Provider>,
     pub root: Arc<Root>,
     pub limits: Limits,
+    /// Where the state of the project is kept; `None` keeps nothing.
+    pub checkpoints: Option<Store>,
 }
 
 /// Why a turn ends before the model is done.
@@ -56,6 +60,7 @@ pub struct Turn {
     pub out: Reporter,
     pub cancel: CancellationToken,
     pub plan: Vec<Step>,
+    pub checkpoints: Checkpoints,
 }
 
 impl Turn {
@@ -145,8 +150,15 @@ impl Turn {
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;
     }
 
+    /// Keeps the state of the project before something changes it: a call, or (`None`) the turn's own work.
+    pub async fn before_write(&mut self, call: Option<CallId>) {
+        let facts = self.checkpoints.before_write(call).await;
+        self.out.facts(facts, Vec::new()).await;
+    }
+
     /// Writes a file and publishes it; the refusal is worded for the model.
     pub async fn write_file(&mut self, path: ProjectPath, content: String) -> Result<(), String> {
+        self.before_write(None).await;
         let root = self.input.root.clone();
         let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
         match written {

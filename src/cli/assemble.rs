@@ -30,6 +30,7 @@ use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
 use crate::storage::Storage;
+use crate::workspace::checkpoint;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -262,8 +263,17 @@ async fn parts(inputs: Inputs) -> Result<Parts, Fault> {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
         },
+        checkpoints: Some((inputs.paths.checkpoints(), checkpoint_limits(&inputs.settings))),
         troubles,
     })
+}
+
+fn checkpoint_limits(settings: &Settings) -> checkpoint::Limits {
+    checkpoint::Limits {
+        max_bytes: settings.checkpoints.max_bytes,
+        max_age: Duration::from_secs(u64::from(settings.checkpoints.max_age_days) * 24 * 3600),
+        ..checkpoint::Limits::default()
+    }
 }
 
 /// The database, or memory where there is none to be had: Kiln works, and says what is off.

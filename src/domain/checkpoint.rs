@@ -91,6 +91,22 @@ impl RewindScope {
     }
 }
 
+/// The checkpoints around a restore: what brings it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreWay {
+    pub before: CheckpointId,
+    pub after: CheckpointId,
+}
+
+/// The checkpoints of one turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnCheckpoints {
+    pub before: Option<CheckpointId>,
+    pub after: Option<CheckpointId>,
+    /// Files, links and folders that differ between the two.
+    pub changed: u64,
+}
+
 /// What keeps files from being brought back without asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreConflict {

@@ -21,7 +21,7 @@ pub mod session;
 pub mod usage;
 
 pub use change::{Blob, ChangeKind, FileChange};
-pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RewindScope};
+pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, Saving};
 pub use fault::{Fault, FaultClass, Retry};

@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::providers::registry::Registry;
 use crate::storage::{SessionLock, Storage};
+use crate::workspace::checkpoint;
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
 const REPORT_BACKLOG: usize = 256;
@@ -31,6 +32,8 @@ pub struct Parts {
     /// Where scratch projects are made.
     pub scratch: PathBuf,
     pub limits: Limits,
+    /// Where the state of projects is kept, and how much; `None` keeps nothing.
+    pub checkpoints: Option<(PathBuf, checkpoint::Limits)>,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
 }
@@ -153,7 +156,12 @@ impl Actor {
             Op::DropQueued { session, index } => self.drop_queued(session, index).await,
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
-            Op::Undo { session } => self.undo(session).await,
+            Op::Undo { session, existing } => self.undo(session, existing).await,
+            Op::Redo { session, existing } => self.redo(session, existing).await,
+            Op::ListCheckpoints { session } => self.list_checkpoints(session).await,
+            Op::Rewind { session, checkpoint, scope, existing } => {
+                self.rewind(session, checkpoint, scope, existing).await
+            }
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,

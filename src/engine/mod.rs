@@ -7,6 +7,7 @@ mod answers;
 mod handle;
 mod publish;
 mod sessions;
+mod undo;
 
 pub use actor::{Parts, start};
 pub use handle::{Ends, Engine, Events, Submission};

@@ -3,6 +3,7 @@
 //! Help, completion and running read [`COMMANDS`]; nothing else in the tree names a command.
 
 mod cancel;
+mod checkpoints;
 mod copy;
 mod diff;
 mod export;
@@ -12,6 +13,7 @@ mod model;
 mod new;
 mod queue;
 mod quit;
+mod redo;
 mod rename;
 mod retry;
 mod sessions;
@@ -49,6 +51,8 @@ pub static COMMANDS: &[Command] = &[
     files::COMMAND,
     diff::COMMAND,
     undo::COMMAND,
+    redo::COMMAND,
+    checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
     queue::COMMAND,

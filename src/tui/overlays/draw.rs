@@ -33,6 +33,10 @@ pub fn overlay(model: &mut Model, buffer: &mut Buffer) -> Option<Position> {
             question("replace", &[text], model, buffer);
             None
         }
+        Overlay::Ask(Question::GoBack(_, text)) => {
+            question("go back", text, model, buffer);
+            None
+        }
         Overlay::Offer(offer) => {
             question("fetch the model", &offer_text(offer), model, buffer);
             None

@@ -174,6 +174,8 @@ impl Chat {
                     }
                 }
             }
+            // Any of them may be shown otherwise now.
+            FactBody::Redone { .. } | FactBody::Rewound { .. } => self.entries.iter_mut().for_each(Entry::stale),
             _ => {}
         }
         self.append(state);
@@ -667,7 +669,11 @@ fn item_text(kind: &ItemKind) -> String {
         | ItemKind::Notice { text } => text.clone(),
         ItemKind::Change { change } => change.path.to_string(),
         ItemKind::Call { name, arguments, .. } => format!("{name} {arguments}"),
-        ItemKind::Ended { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => String::new(),
+        ItemKind::Ended { .. }
+        | ItemKind::Undone { .. }
+        | ItemKind::Redone { .. }
+        | ItemKind::Rewound { .. }
+        | ItemKind::Exported { .. } => String::new(),
     }
 }
 

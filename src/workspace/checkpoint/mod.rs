@@ -119,10 +119,12 @@ pub struct Report {
     pub before: CheckpointId,
     /// The state it left.
     pub after: CheckpointId,
-    /// Brought back, sorted.
+    /// Files and links that were brought back, sorted.
     pub restored: Vec<TreePath>,
-    /// Removed, because they were not there at the checkpoint.
+    /// Files and links that were removed, because they were not there at the checkpoint.
     pub removed: Vec<TreePath>,
+    /// Folders that were made, removed or given another mode.
+    pub folders: u64,
     /// Left as they are: not covered by one of the checkpoints, or still in use by something that is not.
     pub left: Vec<TreePath>,
     /// Where git's HEAD stood at the checkpoint and where it stands, when it moved.
@@ -365,6 +367,7 @@ impl Work<'_> {
             after: after.checkpoint.id,
             restored: done.restored,
             removed: done.removed,
+            folders: done.folders,
             left,
             head,
             pruned: before.pruned.or(after.pruned),

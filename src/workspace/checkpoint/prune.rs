@@ -57,13 +57,15 @@ pub(super) fn run(
             records.remove(id)?;
             pruned.checkpoints += 1;
         }
-        let mut live: HashSet<_> = index.hashes().collect();
+        let mut live = HashSet::new();
         for id in &ids {
             // A damaged checkpoint must not keep the others from being looked after.
             if let Err(error) = records.read(*id).and_then(|it| tree::mark(&it.tree()?, objects, &mut live)) {
                 tracing::warn!(%error, "a checkpoint cannot be read whole");
             }
         }
+        // Last: a list that is marked already would not be looked into.
+        live.extend(index.hashes());
         let swept = objects.sweep(&live)?;
         pruned.bytes += swept.freed;
         // Some room, so that not every checkpoint from now on has to prune.

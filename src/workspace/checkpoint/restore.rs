@@ -116,6 +116,8 @@ impl Plan {
 pub(super) struct Done {
     pub(super) restored: Vec<TreePath>,
     pub(super) removed: Vec<TreePath>,
+    /// Folders that were made, removed or given another mode.
+    pub(super) folders: u64,
     /// Folders that still hold something.
     pub(super) kept: Vec<TreePath>,
 }
@@ -150,6 +152,8 @@ impl Restorer<'_> {
                         self.make_folders(path)?;
                     }
                     modes.insert(path.clone(), *mode);
+                    done.folders += 1;
+                    continue;
                 }
                 Some(entry) => {
                     if let Some(parent) = path.parent().filter(|parent| !present.contains_key(parent)) {
@@ -219,8 +223,7 @@ impl Restorer<'_> {
                 Err(error) => Err(error),
             };
             match removed.map_err(|error| CheckpointError::project(path, &error))? {
-                true if for_good => done.removed.push(path.clone()),
-                true => {}
+                true => done.folders += u64::from(for_good),
                 false => done.kept.push(path.clone()),
             }
         }
