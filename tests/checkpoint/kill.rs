@@ -91,6 +91,7 @@ fn a_kill_inside_a_restore_leaves_old_or_new_and_doing_it_again_completes_it() {
     std::fs::remove_dir_all(world.at("only in one")).unwrap();
     std::fs::remove_file(world.at("becomes a folder")).unwrap();
     world.write("becomes a folder/deep/file", "two");
+    super::world::set_mode(&world.at("becomes a folder"), 0o700);
     let two = (world.tree(), world.take(Moment::AfterTurn, 1).checkpoint.id);
     for round in 0..KILLS {
         kill_at_work(world.folder.path(), "restore", &mut dice);

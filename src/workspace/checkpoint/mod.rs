@@ -46,7 +46,7 @@ use self::disk::Disk;
 use self::index::Index;
 use self::objects::Objects;
 use self::record::{Record, Records, Restoring};
-use self::restore::Restorer;
+use self::restore::{Last, Restorer};
 use self::scan::{Scan, Scanner};
 use crate::config::make_private_folder;
 use crate::domain::checkpoint::Uncovered;
@@ -346,7 +346,8 @@ impl Work<'_> {
         let nothing = HashSet::new();
         let (before, scan) = self.take(&occasion(Moment::BeforeRestore), &nothing)?;
         let differences = tree::diff(&base.tree()?, &target.tree()?, &self.objects)?;
-        let plan = restore::plan(&differences, &scan.flat, wish.existing);
+        let last = self.inner.records.restoring().map_or(Last::Ended, |_| Last::Interrupted);
+        let plan = restore::plan(&differences, &scan.flat, wish.existing, last);
         let head = moved(target.checkpoint.head.as_deref(), before.checkpoint.head.as_deref());
         let must_ask = wish.existing == ExistingFiles::Keep && (!plan.conflicts.is_empty() || head.is_some());
         if must_ask {

@@ -31,8 +31,17 @@ pub(super) struct Plan {
     pub(super) left: Vec<TreePath>,
 }
 
+/// Whether a restore before this one came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Ended,
+    /// It was killed. Between a file and a folder that takes its place there may be neither, and new
+    /// folders may not have their mode yet.
+    Interrupted,
+}
+
 /// Plans the way from `present` over `differences` (from the last known state to the wanted one).
-pub(super) fn plan(differences: &[Difference], present: &Flat, existing: ExistingFiles) -> Plan {
+pub(super) fn plan(differences: &[Difference], present: &Flat, existing: ExistingFiles, last: Last) -> Plan {
     let left = |entry: Option<&Entry>| entry.is_some_and(Entry::is_left);
     let unkept: HashSet<&TreePath> = differences
         .iter()
@@ -56,8 +65,10 @@ pub(super) fn plan(differences: &[Difference], present: &Flat, existing: Existin
             plan.left.push(above);
             continue;
         }
+        let folder_somewhere = [before.as_ref(), after.as_ref()].into_iter().flatten().any(Entry::is_folder);
+        let half_done = last == Last::Interrupted && now.is_none_or(|now| now.is_folder() && folder_somewhere);
         let folders = [now, before.as_ref(), after.as_ref()].iter().all(|entry| entry.is_some_and(Entry::is_folder));
-        if now == before.as_ref() || folders || existing == ExistingFiles::Replace {
+        if now == before.as_ref() || folders || half_done || existing == ExistingFiles::Replace {
             plan.actions.insert(path.clone(), Action { now: now.cloned(), then: after.clone() });
         } else {
             plan.conflicts.push(path.clone());
