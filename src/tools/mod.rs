@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState};
+use crate::domain::{Content, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
 use crate::workspace::{Root, WorkspaceError};
 
 /// Every tool there is.
@@ -106,6 +106,14 @@ pub trait Tool: Sync {
     fn description(&self) -> String;
     /// JSON Schema of its arguments.
     fn schema(&self) -> Value;
+    /// What a call with these arguments would touch, for the policy. Arguments that [`Tool::run`] refuses
+    /// touch nothing.
+    ///
+    /// A tool that does not say is one that has to be asked for by its name.
+    fn touches(&self, arguments: &Value) -> Vec<Touch> {
+        let _ = arguments;
+        unspoken(self.name())
+    }
     /// Does it. Blocking file work; call off the async threads.
     fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer;
 }
@@ -114,6 +122,11 @@ pub trait Tool: Sync {
 trait TypedTool: Sync {
     const NAME: &'static str;
     type Input: DeserializeOwned + JsonSchema;
+    /// See [`Tool::touches`].
+    fn touches(&self, input: &Self::Input) -> Vec<Touch> {
+        let _ = input;
+        unspoken(Self::NAME)
+    }
     fn run(&self, input: Self::Input, context: &ToolContext<'_>) -> ToolAnswer;
 }
 
@@ -139,12 +152,31 @@ impl<T: TypedTool> Tool for Typed<T> {
         schema
     }
 
+    fn touches(&self, arguments: &Value) -> Vec<Touch> {
+        serde_json::from_value(arguments.clone()).map(|input| self.0.touches(&input)).unwrap_or_default()
+    }
+
     fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer {
         match serde_json::from_value(arguments.clone()) {
             Ok(input) => self.0.run(input, context),
             Err(error) => ToolAnswer::refusal(format!("the arguments of `{}` do not fit its schema: {error}", T::NAME)),
         }
     }
+}
+
+/// What a tool touches that does not say so itself.
+fn unspoken(name: &str) -> Vec<Touch> {
+    vec![Touch::Foreign { tool: name.to_owned() }]
+}
+
+/// Reading a path that a call names; a path that is refused later touches nothing.
+fn reads(path: &str) -> Vec<Touch> {
+    ProjectPath::parse(path).map(|path| Touch::Read { path }).into_iter().collect()
+}
+
+/// Writing a path that a call names; a path that is refused later touches nothing.
+fn writes(path: &str) -> Vec<Touch> {
+    ProjectPath::parse(path).map(|path| Touch::Write { path }).into_iter().collect()
 }
 
 /// Writes a file of the project, keeping what was there.
@@ -158,7 +190,24 @@ pub fn write(root: &Root, path: &str, content: &str) -> Result<Written, String> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_call_says_what_it_touches() {
+        let touches = |tool: &str, arguments: Value| find(tool).unwrap().touches(&arguments);
+        let path = |text: &str| ProjectPath::parse(text).unwrap();
+        assert_eq!(touches("read_file", json!({"path": "./a"})), [Touch::Read { path: path("a") }]);
+        assert_eq!(touches("write_file", json!({"path": "a", "content": ""})), [Touch::Write { path: path("a") }]);
+        // These are refused when they run.
+        assert_eq!(touches("write_file", json!({"path": "../a", "content": ""})), []);
+        assert_eq!(touches("write_file", json!({"path": 7})), []);
+        for tool in TOOLS {
+            let foreign = tool.touches(&json!({"path": "a", "content": "", "steps": [], "step": 1}));
+            assert!(!foreign.iter().any(|t| matches!(t, Touch::Foreign { .. })), "{} does not say", tool.name());
+        }
+    }
 
     #[test]
     fn every_tool_has_a_name_words_and_an_object_schema() {

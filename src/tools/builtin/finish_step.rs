@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Effect, ToolAnswer, ToolContext, TypedTool};
-use crate::domain::{StepId, StepState};
+use crate::domain::{StepId, StepState, Touch};
 
 pub(in crate::tools) struct FinishStep;
 
@@ -30,6 +30,10 @@ enum Outcome {
 impl TypedTool for FinishStep {
     const NAME: &'static str = "finish_step";
     type Input = Input;
+
+    fn touches(&self, _: &Input) -> Vec<Touch> {
+        Vec::new()
+    }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
         let id = StepId(input.step);

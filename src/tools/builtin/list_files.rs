@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{ToolAnswer, ToolContext, TypedTool};
+use crate::domain::Touch;
 
 /// Longer lists are cut, and the answer says so.
 const MAX_FILES: usize = 500;
@@ -21,6 +22,10 @@ pub(in crate::tools) struct Input {
 impl TypedTool for ListFiles {
     const NAME: &'static str = "list_files";
     type Input = Input;
+
+    fn touches(&self, _: &Input) -> Vec<Touch> {
+        Vec::new()
+    }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
         let files = match context.root.files() {

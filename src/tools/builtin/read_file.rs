@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::{ToolAnswer, ToolContext, TypedTool};
-use crate::domain::ProjectPath;
+use super::super::{ToolAnswer, ToolContext, TypedTool, reads};
+use crate::domain::{ProjectPath, Touch};
 
 /// Lines in one answer at most.
 const MAX_LINES: usize = 2000;
@@ -24,6 +24,10 @@ pub(in crate::tools) struct Input {
 impl TypedTool for ReadFile {
     const NAME: &'static str = "read_file";
     type Input = Input;
+
+    fn touches(&self, input: &Input) -> Vec<Touch> {
+        reads(&input.path)
+    }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
         let path = match ProjectPath::parse(&input.path) {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Effect, ToolAnswer, ToolContext, TypedTool};
-use crate::domain::{PlannedStep, StepId, StepState};
+use crate::domain::{PlannedStep, StepId, StepState, Touch};
 
 /// Steps beyond this are no plan but a list.
 const MAX_STEPS: usize = 12;
@@ -22,6 +22,10 @@ pub(in crate::tools) struct Input {
 impl TypedTool for SetPlan {
     const NAME: &'static str = "set_plan";
     type Input = Input;
+
+    fn touches(&self, _: &Input) -> Vec<Touch> {
+        Vec::new()
+    }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
         let titles: Vec<&str> = input.steps.iter().map(|s| s.trim()).filter(|s| !s.is_empty()).collect();

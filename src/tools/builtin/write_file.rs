@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, write};
+use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, write, writes};
+use crate::domain::Touch;
 
 pub(in crate::tools) struct WriteFile;
 
@@ -20,6 +21,10 @@ pub(in crate::tools) struct Input {
 impl TypedTool for WriteFile {
     const NAME: &'static str = "write_file";
     type Input = Input;
+
+    fn touches(&self, input: &Input) -> Vec<Touch> {
+        writes(&input.path)
+    }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
         match write(context.root, &input.path, &input.content) {
