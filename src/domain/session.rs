@@ -255,6 +255,20 @@ impl SessionState {
                 self.end_steps(outcome, fact.at);
                 self.push(fact, ItemKind::Ended { turn: *turn, outcome: outcome.clone() });
             }
+            FactBody::CheckpointTaken { .. }
+            | FactBody::Undone { .. }
+            | FactBody::Redone { .. }
+            | FactBody::Rewound { .. } => self.fold_way_back(fact),
+            FactBody::Exported { target, path, files, bytes } => self.push(
+                fact,
+                ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
+            ),
+        }
+    }
+
+    /// Checkpoints, and the ways back to them.
+    fn fold_way_back(&mut self, fact: &Fact) {
+        match &fact.body {
             FactBody::CheckpointTaken { turn, checkpoint, moment, changed, .. } => {
                 let of_turn = self.checkpoints.entry(*turn).or_default();
                 match moment {
@@ -290,10 +304,7 @@ impl SessionState {
                 let (checkpoint, scope, paths, more) = (*checkpoint, *scope, paths.clone(), *more);
                 self.push(fact, ItemKind::Rewound { checkpoint, scope, paths, more });
             }
-            FactBody::Exported { target, path, files, bytes } => self.push(
-                fact,
-                ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
-            ),
+            _ => {}
         }
     }
 

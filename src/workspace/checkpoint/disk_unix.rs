@@ -38,7 +38,7 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    #[expect(
+    #[allow(
         clippy::cast_sign_loss,
         clippy::unnecessary_cast,
         clippy::useless_conversion,
@@ -206,7 +206,7 @@ impl Folder {
     }
 }
 
-#[expect(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "16 bits on some systems")]
+#[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "16 bits on some systems")]
 fn raw(mode: u32) -> Mode {
     Mode::from_raw_mode(rustix::fs::RawMode::try_from(mode).unwrap_or(0o600))
 }

@@ -61,7 +61,7 @@ impl CheckpointError {
         Self::Project { path: path.clone(), detail: error.to_string() }
     }
 
-    pub(super) fn lost(what: impl ToString) -> Self {
+    pub(super) fn lost(what: &dyn std::fmt::Display) -> Self {
         Self::Lost { path: what.to_string() }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes of one of git's files that are read at most.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -34,7 +34,7 @@ pub(super) fn of(root: &Path) -> Option<String> {
     Some(format!("{branch} {}", commit.as_deref().unwrap_or("without a commit")))
 }
 
-fn commit(git: &PathBuf, branch: &str) -> Option<String> {
+fn commit(git: &Path, branch: &str) -> Option<String> {
     if let Some(text) = read(&git.join(branch)) {
         return Some(text.trim().to_owned());
     }

@@ -155,10 +155,10 @@ impl Objects {
     pub(super) fn read(&self, hash: &Digest32) -> Result<Vec<u8>, CheckpointError> {
         let bytes = match fs::read(self.path(hash)) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CheckpointError::lost(hash)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CheckpointError::lost(&hash)),
             Err(error) => return Err(self.fail(&error)),
         };
-        if Digest32::of(&bytes) == *hash { Ok(bytes) } else { Err(CheckpointError::lost(hash)) }
+        if Digest32::of(&bytes) == *hash { Ok(bytes) } else { Err(CheckpointError::lost(&hash)) }
     }
 
     /// Writes a content into a file; [`io::ErrorKind::InvalidData`] when it is not what it was.

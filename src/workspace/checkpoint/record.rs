@@ -39,7 +39,7 @@ impl Record {
     }
 
     pub(super) fn tree(&self) -> Result<Digest32, CheckpointError> {
-        Digest32::parse(&self.tree).ok_or_else(|| CheckpointError::lost(format!("checkpoint {}", self.checkpoint.id)))
+        Digest32::parse(&self.tree).ok_or_else(|| CheckpointError::lost(&format!("checkpoint {}", self.checkpoint.id)))
     }
 }
 
@@ -96,7 +96,7 @@ impl Records {
 
     pub(super) fn read(&self, id: CheckpointId) -> Result<Record, CheckpointError> {
         match fs::read(self.file(id)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| CheckpointError::lost(format!("checkpoint {id}"))),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| CheckpointError::lost(&format!("checkpoint {id}"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CheckpointError::Unknown(id)),
             Err(error) => Err(self.fail(&error)),
         }

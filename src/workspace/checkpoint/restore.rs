@@ -148,7 +148,7 @@ impl Restorer<'_> {
             if let Some(Entry::File { hash, .. }) = &action.then
                 && !self.objects.has(hash)
             {
-                return Err(CheckpointError::lost(path));
+                return Err(CheckpointError::lost(&path));
             }
         }
         let mut done = Done::default();
@@ -271,7 +271,7 @@ impl Restorer<'_> {
     /// Puts a file or a link in place of whatever file or link stands there, in one step.
     fn put(&self, path: &TreePath, entry: &Entry) -> Result<(), CheckpointError> {
         self.try_put(path, entry).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => CheckpointError::lost(path),
+            io::ErrorKind::InvalidData => CheckpointError::lost(&path),
             _ => CheckpointError::project(path, &error),
         })
     }

@@ -88,11 +88,17 @@ impl Scanner<'_> {
     fn folder(&self, at: &Open, now: i64, scan: &mut Scan, open: &mut Vec<Open>) -> Result<(), CheckpointError> {
         let folder = match self.disk.folder(&at.path) {
             Ok(folder) => folder,
-            Err(error) => return Ok(unreadable(scan, &at.path, &error)),
+            Err(error) => {
+                unreadable(scan, &at.path, &error);
+                return Ok(());
+            }
         };
         let names = match folder.names() {
             Ok(names) => names,
-            Err(error) => return Ok(unreadable(scan, &at.path, &error)),
+            Err(error) => {
+                unreadable(scan, &at.path, &error);
+                return Ok(());
+            }
         };
         let rules = Rules::within(&at.rules, &folder, &at.path);
         for name in names {

@@ -127,12 +127,12 @@ pub(super) fn keep(
         }
         hashes.insert(folder, hash);
     }
-    let root = hashes.get(&TreePath::default()).copied().ok_or_else(|| CheckpointError::lost("the project folder"))?;
+    let root = hashes.get(&TreePath::default()).copied().ok_or_else(|| CheckpointError::lost(&"the project folder"))?;
     Ok((root, hashes.into_values().collect()))
 }
 
 fn list(hash: &Digest32, objects: &Objects) -> Result<List, CheckpointError> {
-    decode(&objects.read(hash)?).ok_or_else(|| CheckpointError::lost(hash))
+    decode(&objects.read(hash)?).ok_or_else(|| CheckpointError::lost(&hash))
 }
 
 /// A path that is not the same in two trees.
