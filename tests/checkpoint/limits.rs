@@ -135,3 +135,31 @@ fn only_what_changed_is_read_again() {
     let walked = super::world::tree(&world.root()).len();
     println!("checkpoint {took:?}, reading a tree of {walked} {:?}", begin.elapsed());
 }
+
+#[test]
+fn a_damaged_store_says_so_and_touches_nothing() {
+    let world = World::new();
+    world.write("a", "1");
+    let first = world.take(Moment::BeforeTurn, 1).checkpoint.id;
+    world.write("a", "2");
+    let second = world.take(Moment::AfterTurn, 1).checkpoint.id;
+    let store = fs::read_dir(world.folder.path().join("data/checkpoints")).unwrap().next().unwrap().unwrap().path();
+    let one = kiln::workspace::checkpoint::Digest32::of(b"1").to_string();
+    let object = store.join("objects").join(&one[..2]).join(&one[2..]);
+    assert!(object.exists());
+    for damage in [Some("x"), None] {
+        match damage {
+            Some(bytes) => fs::write(&object, bytes).unwrap(),
+            None => fs::remove_file(&object).unwrap(),
+        }
+        let wish = super::world::wish(first, Some(second), ExistingFiles::Keep);
+        let error = world.store.restore(&wish).unwrap_err();
+        assert!(error.to_string().contains("`a`"), "{error}");
+        assert_eq!(world.read("a").as_deref(), Some("2"));
+    }
+    fs::write(store.join("index"), "nonsense").unwrap();
+    fs::write(store.join(format!("records/{:010}.json", second.0 + 1)), "{").unwrap();
+    let taken = world.take(Moment::BeforeTurn, 2);
+    assert!(taken.checkpoint.id > second);
+    assert_eq!(world.store.list().unwrap().last().unwrap().id, taken.checkpoint.id);
+}

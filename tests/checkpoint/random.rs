@@ -75,13 +75,15 @@ fn step(dice: &mut Dice, root: &Path) {
         0..=2 => {
             let (path, bytes) = (place(dice, root), content(dice));
             if !path.is_dir() && !path.is_symlink() {
-                fs::write(path, bytes).unwrap();
+                // A read-only file refuses everyone but the administrator.
+                fs::write(path, bytes).ok();
             }
         }
         3 => {
             if let Some(path) = existing(dice, root, is_file) {
                 let bytes = content(dice);
-                fs::write(path, bytes).unwrap();
+                // A read-only file refuses everyone but the administrator.
+                fs::write(path, bytes).ok();
             }
         }
         // The same size, at the same moment: what a careless cache does not see.
@@ -89,7 +91,8 @@ fn step(dice: &mut Dice, root: &Path) {
             if let Some(path) = existing(dice, root, is_file) {
                 let mut bytes = fs::read(&path).unwrap();
                 bytes.reverse();
-                fs::write(path, bytes).unwrap();
+                // A read-only file refuses everyone but the administrator.
+                fs::write(path, bytes).ok();
             }
         }
         5 => {
@@ -158,7 +161,7 @@ fn check(found: &Tree, wanted: &Tree, what: &str, seed: u64) {
 fn undo_and_redo_return_a_tree_byte_for_byte_after_300_random_sequences() {
     for seed in 0..SEQUENCES {
         let mut dice = Dice::new(seed + 1);
-        let world = World::new();
+        let world = World::quick();
         let root = world.root();
         if seed % 3 == 0 {
             fs::create_dir_all(root.join(".git/refs")).unwrap();

@@ -33,6 +33,21 @@ fn what_somebody_else_did_elsewhere_stays_and_the_same_file_asks() {
 }
 
 #[test]
+fn a_rewind_asks_every_time_until_it_is_told() {
+    let world = World::new();
+    world.write("a", "1");
+    let first = world.take(Moment::BeforeTurn, 1).checkpoint.id;
+    world.write("a", "2");
+    world.take(Moment::AfterTurn, 1);
+    world.write("a", "mine");
+    for _ in 0..3 {
+        let outcome = world.restore(first, None, ExistingFiles::Keep);
+        assert!(matches!(outcome, Outcome::Asks(_)), "{outcome:?}");
+    }
+    assert_eq!(world.read("a").as_deref(), Some("mine"));
+}
+
+#[test]
 fn a_folder_that_a_program_removed_comes_back_with_all_that_was_in_it() {
     let world = World::new();
     world.write("work/not committed.txt", "days of work");

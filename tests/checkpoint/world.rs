@@ -65,7 +65,16 @@ impl World {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), limits)
+    }
+
+    /// In memory where that can be had: for tests of many rounds, which a disk would sync each time.
+    pub fn quick() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self::over(folder, Limits::default())
+    }
+
+    fn over(folder: tempfile::TempDir, limits: Limits) -> Self {
         fs::create_dir(folder.path().join("project")).unwrap();
         let store = store(folder.path(), limits);
         Self { folder, store, session: SessionId::generate() }
@@ -118,10 +127,14 @@ pub fn store(folder: &Path, limits: Limits) -> Store {
 }
 
 pub fn restore(store: &Store, target: CheckpointId, base: Option<CheckpointId>, existing: ExistingFiles) -> Outcome {
+    store.restore(&wish(target, base, existing)).unwrap()
+}
+
+pub fn wish(target: CheckpointId, base: Option<CheckpointId>, existing: ExistingFiles) -> Wish {
     let session = SessionId::generate();
     let label = String::new();
     let occasion = Occasion { moment: Moment::BeforeRestore, session, turn: TurnId(1), call: None, label };
-    store.restore(&Wish { target, base, existing, occasion }).unwrap()
+    Wish { target, base, existing, occasion }
 }
 
 pub fn name(bytes: &[u8]) -> &Path {

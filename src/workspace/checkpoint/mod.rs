@@ -44,7 +44,7 @@ pub use tree::Difference;
 
 use self::disk::Disk;
 use self::index::Index;
-use self::objects::Objects;
+use self::objects::{Durable, Objects};
 use self::record::{Record, Records, Restoring};
 use self::restore::{Last, Restorer};
 use self::scan::{Scan, Scanner};
@@ -103,7 +103,8 @@ pub struct Taken {
 pub struct Wish {
     /// The checkpoint to go back to.
     pub target: CheckpointId,
-    /// The last state known to be of our making; `None` for the newest checkpoint. What differs between it
+    /// The last state known to be of our making; `None` for the newest checkpoint
+    /// that was not taken by a restore. What differs between it
     /// and the target is brought back; everything else is left as it is.
     pub base: Option<CheckpointId>,
     /// Whether files that somebody else changed since are overwritten.
@@ -274,7 +275,7 @@ impl Work<'_> {
         if count > 0 {
             disk::sync_all(&self.inner.place).map_err(|error| CheckpointError::store(&self.inner.place, &error))?;
         }
-        let newest = self.newest()?;
+        let newest = self.newest(|_| true)?;
         let changed = match &newest {
             Some(newest) => tree::diff(&newest.tree()?, &tree, &self.objects)?.len() as u64,
             None => 0,
@@ -290,22 +291,23 @@ impl Work<'_> {
         {
             return Ok((Taken { checkpoint: newest.checkpoint.clone(), read: scan.read, pruned: None }, scan));
         }
-        let id = newest.map_or(CheckpointId(1), |newest| newest.checkpoint.id.next());
+        let id = self.inner.records.ids()?.last().map_or(CheckpointId(1), |last| last.next());
         let checkpoint = describe(id, occasion, &scan, added, changed, head);
         self.inner.records.write(&Record::new(checkpoint.clone(), tree))?;
         let pruned = self.prune_if_due()?;
         Ok((Taken { checkpoint, read: scan.read, pruned }, scan))
     }
 
-    fn newest(&self) -> Result<Option<Record>, CheckpointError> {
-        match self.inner.records.ids()?.last() {
-            Some(id) => self.inner.records.read(*id).map(Some),
-            None => Ok(None),
-        }
+    /// The newest checkpoint that can be read and is as wanted.
+    fn newest(&self, wanted: impl Fn(Moment) -> bool) -> Result<Option<Record>, CheckpointError> {
+        let ids = self.inner.records.ids()?.into_iter().rev();
+        // A damaged record must not keep new ones from being made.
+        let mut readable = ids.filter_map(|id| self.inner.records.read(id).ok());
+        Ok(readable.find(|record| wanted(record.checkpoint.occasion.moment)))
     }
 
     fn save_index(&self, index: &Index) -> Result<(), CheckpointError> {
-        objects::write_whole(&self.inner.place.join("index"), &index.encode())
+        objects::write_whole(&self.inner.place.join("index"), &index.encode(), Durable::Cache)
             .map_err(|error| CheckpointError::store(&self.inner.place, &error))
     }
 
@@ -337,7 +339,9 @@ impl Work<'_> {
 
     fn restore(&mut self, wish: &Wish) -> Result<Outcome, CheckpointError> {
         let target = self.inner.records.read(wish.target)?;
-        let base = match (wish.base, self.newest()?) {
+        // Taken by a restore, it may hold what somebody else did: asked twice, one must be told the same.
+        let of_our_making = |moment: Moment| moment != Moment::BeforeRestore;
+        let base = match (wish.base, self.newest(of_our_making)?) {
             (Some(id), _) => self.inner.records.read(id)?,
             (None, Some(newest)) => newest,
             (None, None) => return Err(CheckpointError::Unknown(wish.target)),

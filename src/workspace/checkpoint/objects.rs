@@ -256,13 +256,23 @@ impl Drop for Temporary {
     }
 }
 
-/// Puts a file of the store in place as a whole, durably.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Whether a file must be on the disk when the call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durable {
+    Yes,
+    /// It checks itself when it is read, and can be made again.
+    Cache,
+}
+
+/// Puts a file of the store in place as a whole.
+pub(super) fn write_whole(path: &Path, bytes: &[u8], durable: Durable) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let temporary = Temporary::new(folder);
     let mut file = temporary.create()?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    if durable == Durable::Yes {
+        file.sync_all()?;
+    }
     drop(file);
     temporary.rename(path)
 }

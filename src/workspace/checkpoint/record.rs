@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Digest32;
 use super::error::CheckpointError;
-use super::objects::write_whole;
+use super::objects::{Durable, write_whole};
 use crate::domain::{Checkpoint, CheckpointId, Moment, Occasion};
 
 /// A checkpoint with what only the store needs to know.
@@ -104,7 +104,7 @@ impl Records {
 
     pub(super) fn write(&self, record: &Record) -> Result<(), CheckpointError> {
         let bytes = serde_json::to_vec(record).unwrap_or_default();
-        write_whole(&self.file(record.checkpoint.id), &bytes).map_err(|error| self.fail(&error))
+        write_whole(&self.file(record.checkpoint.id), &bytes, Durable::Yes).map_err(|error| self.fail(&error))
     }
 
     pub(super) fn remove(&self, id: CheckpointId) -> Result<(), CheckpointError> {
@@ -122,7 +122,7 @@ impl Records {
 
     pub(super) fn begin(&self, restoring: &Restoring) -> Result<(), CheckpointError> {
         let bytes = serde_json::to_vec(restoring).unwrap_or_default();
-        write_whole(&self.note(), &bytes).map_err(|error| self.fail(&error))
+        write_whole(&self.note(), &bytes, Durable::Yes).map_err(|error| self.fail(&error))
     }
 
     pub(super) fn end(&self) -> Result<(), CheckpointError> {
