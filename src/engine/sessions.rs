@@ -68,6 +68,7 @@ impl Actor {
             self.keep_interrupted(session, turn).await;
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }
+        self.tell_interrupted_restore(session).await;
         if broken > 0 {
             let text = format!("{broken} records of this session could not be read and were left out");
             self.fact(session, FactBody::Noticed { text }).await;

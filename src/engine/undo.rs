@@ -90,6 +90,18 @@ impl Actor {
         }
     }
 
+    /// Says that an earlier Kiln was ended while it brought files back.
+    pub(super) async fn tell_interrupted_restore(&mut self, session: SessionId) {
+        let Ok(store) = self.kept(session) else { return };
+        if let Ok(Some((target, before))) = on_store(move || Ok(store.interrupted())).await {
+            let text = format!(
+                "bringing back checkpoint {target} was interrupted: `/checkpoints {target}` completes it, \
+                 `/checkpoints {before}` returns to the state before"
+            );
+            self.fact(session, FactBody::Noticed { text }).await;
+        }
+    }
+
     pub(super) async fn undo(&mut self, session: SessionId, existing: ExistingFiles) -> Result<Reply, Fault> {
         let state = self.idle_state(session)?;
         let Some(turn) = state.undoable_turn() else {
