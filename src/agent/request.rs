@@ -135,6 +135,14 @@ impl Conversation {
                 let note = format!("(I took your last changes back: {paths} are as they were before.)");
                 self.messages.push(Message::text(Role::User, note));
             }
+            ItemKind::Redone { paths, .. } | ItemKind::Rewound { paths, .. } if !paths.is_empty() => {
+                self.close();
+                let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
+                let note = format!(
+                    "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
+                );
+                self.messages.push(Message::text(Role::User, note));
+            }
             ItemKind::Steered { text, .. } => {
                 self.close();
                 self.messages.push(Message::text(Role::User, text.clone()));
@@ -150,6 +158,8 @@ impl Conversation {
             | ItemKind::Decided { .. }
             | ItemKind::Asked { .. }
             | ItemKind::PlanDecided { .. }
+            | ItemKind::Redone { .. }
+            | ItemKind::Rewound { .. }
             | ItemKind::Answer { .. }
             | ItemKind::Call { .. }
             | ItemKind::Change { .. }

@@ -32,10 +32,15 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         return Ok(ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", "))));
     };
     let touches = tool.touches(&arguments);
+    // Who else may change files: commands, and tools of others.
+    let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
     if let Some(refusal) = permit(turn, call, &arguments, touches).await? {
         return Ok(refusal);
     }
     turn.out.phase(Phase::Running { tool: call.name.clone() });
+    if may_write {
+        turn.before_write(Some(CallId::new(call.id.clone()))).await;
+    }
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoints::Checkpoints;
 use super::person::Person;
 use super::report::Reporter;
 use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
-    Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
-    StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState,
+    Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
 use crate::tools::{Removed, Toolbox, Written};
+use crate::workspace::checkpoint::Store;
 use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
@@ -49,6 +51,8 @@ pub struct TurnInput {
     pub commands: Option<Commands>,
     /// What the model knows of the files; kept over the session.
     pub seen: Arc<Seen>,
+    /// Where the state of the project is kept; `None` keeps nothing.
+    pub checkpoints: Option<Store>,
 }
 
 /// Why a turn ends before the model is done.
@@ -70,13 +74,20 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
+    pub checkpoints: Checkpoints,
 }
 
 impl Turn {
     /// A turn that has not begun.
-    pub fn new(input: TurnInput, person: Person, out: Reporter, cancel: CancellationToken) -> Self {
+    pub fn new(
+        input: TurnInput,
+        person: Person,
+        out: Reporter,
+        cancel: CancellationToken,
+        checkpoints: Checkpoints,
+    ) -> Self {
         let toolbox = input.toolbox.clone();
-        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false }
+        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false, checkpoints }
     }
 
     /// The running step, if the plan has one.
@@ -200,8 +211,15 @@ impl Turn {
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;
     }
 
+    /// Keeps the state of the project before something changes it: a call, or (`None`) the turn's own work.
+    pub async fn before_write(&mut self, call: Option<CallId>) {
+        let facts = self.checkpoints.before_write(call).await;
+        self.out.facts(facts, Vec::new()).await;
+    }
+
     /// Writes a file and publishes it; the refusal is worded for the model.
     pub async fn write_file(&mut self, path: ProjectPath, content: String) -> Result<(), String> {
+        self.before_write(None).await;
         let root = self.input.root.clone();
         let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
         match written {

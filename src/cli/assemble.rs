@@ -33,6 +33,7 @@ use crate::providers::shelf::WeightsFolder;
 use crate::sandbox::{self, Standing};
 use crate::storage::Storage;
 use crate::tools::policy;
+use crate::workspace::checkpoint;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -349,6 +350,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         }),
         standing: standing(inputs.paths.cache().to_owned()),
         grants: inputs.paths.grants(),
+        checkpoints: Some((inputs.paths.checkpoints(), checkpoint_limits(&inputs.settings))),
         troubles,
         workplace: Some(workplace(&inputs)),
     })
@@ -359,6 +361,14 @@ fn standing(cache: PathBuf) -> Pending<Standing> {
     let found = async move { sandbox::probe_cached(&cache).await }.boxed().shared();
     tokio::spawn(found.clone());
     found
+}
+
+fn checkpoint_limits(settings: &Settings) -> checkpoint::Limits {
+    checkpoint::Limits {
+        max_bytes: settings.checkpoints.max_bytes,
+        max_age: Duration::from_secs(u64::from(settings.checkpoints.max_age_days) * 24 * 3600),
+        ..checkpoint::Limits::default()
+    }
 }
 
 /// The database, or memory where there is none to be had: Kiln works, and says what is off.

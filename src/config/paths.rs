@@ -152,6 +152,11 @@ impl Paths {
         self.data.join("blobs")
     }
 
+    /// States of projects to go back to.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.data.join("checkpoints")
+    }
+
     /// Folders of scratch projects.
     pub fn projects(&self) -> PathBuf {
         self.data.join("projects")

@@ -55,6 +55,8 @@ pub const REACH: &[(&str, Reach)] = &[
     ("network.ca_file", Reach::TrustedOnly),
     ("network.offline", Reach::OnlyDown(Scale::Switch(true))),
     ("network.allow", Reach::OnlyDown(Scale::List)),
+    ("checkpoints.max_bytes", Reach::Anyone),
+    ("checkpoints.max_age_days", Reach::Anyone),
     ("local.temperature", Reach::Anyone),
     ("local.weights_url", Reach::TrustedOnly),
     ("keys.storage", Reach::TrustedOnly),

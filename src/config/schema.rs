@@ -21,6 +21,7 @@ pub struct Settings {
     pub network: NetworkSettings,
     pub local: LocalSettings,
     pub keys: KeySettings,
+    pub checkpoints: CheckpointSettings,
 }
 
 /// Who answers when nobody else is named.
@@ -209,6 +210,22 @@ pub enum KeyStorage {
     File,
 }
 
+/// States of projects that are kept for `/undo` and `/checkpoints`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointSettings {
+    /// Bytes kept for one project at most, 1 MB to 1 TB; the oldest checkpoints go first.
+    pub max_bytes: u64,
+    /// Days after which a checkpoint may go, 1 to 3650.
+    pub max_age_days: u32,
+}
+
+impl Default for CheckpointSettings {
+    fn default() -> Self {
+        Self { max_bytes: 2 * 1024 * 1024 * 1024, max_age_days: 30 }
+    }
+}
+
 /// Names of all settings; `*` stands for a provider's id. [`super::reach`] says for each who may set it.
 pub const KEYS: &[&str] = &[
     "model.provider",
@@ -237,6 +254,8 @@ pub const KEYS: &[&str] = &[
     "local.temperature",
     "local.weights_url",
     "keys.storage",
+    "checkpoints.max_bytes",
+    "checkpoints.max_age_days",
 ];
 
 /// Whether this is the full name of a setting.
@@ -302,6 +321,8 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
         "agent.max_output_tokens" => within(1, 10_000_000),
+        "checkpoints.max_bytes" => within(1_000_000, 1_000_000_000_000),
+        "checkpoints.max_age_days" => within(1, 3650),
         "local.temperature" => {
             #[expect(clippy::cast_precision_loss, reason = "small numbers; only compared with 0 and 2")]
             let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod change;
+pub mod checkpoint;
 pub mod connection;
 pub mod content;
 pub mod event;
@@ -25,12 +26,13 @@ pub mod usage;
 pub mod verification;
 
 pub use change::{Blob, ChangeKind, FileChange};
+pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use connection::{Connection, ConnectionState, Purpose};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};
 pub use finding::{Finding, Verdict};
-pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
+pub use id::{CallId, CheckpointId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
 pub use model::{Effort, ModelInfo, ModelRef, ToolCalling, TurnProtocol};
 pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};

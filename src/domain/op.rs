@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Description;
+use super::checkpoint::{Checkpoint, RestoreConflict, RewindScope};
 use super::connection::Connection;
 use super::event::QueueHold;
 use super::fault::Fault;
 use super::finding::Finding;
-use super::id::{CallId, ProviderId, RequestId, SessionId, StepId, TurnId};
+use super::id::{CallId, CheckpointId, ProviderId, RequestId, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
@@ -70,8 +71,29 @@ pub enum Op {
     Cancel { session: SessionId },
     /// Runs the last turn's prompt again after a failure.
     Retry { session: SessionId },
-    /// Brings the files back to their state before the last turn that changed any.
-    Undo { session: SessionId },
+    /// Brings the files back to their state before the last turn that changed any. Answer:
+    /// [`Reply::Undone`], or [`Reply::Conflict`] when somebody should be asked first.
+    Undo {
+        session: SessionId,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
+    /// Takes the newest undo or rewind back. Answer: [`Reply::Restored`] or [`Reply::Conflict`].
+    Redo {
+        session: SessionId,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
+    /// The checkpoints of the session's project, newest first. Answer: [`Reply::Checkpoints`].
+    ListCheckpoints { session: SessionId },
+    /// Goes back to a checkpoint. Answer: [`Reply::Restored`] or [`Reply::Conflict`].
+    Rewind {
+        session: SessionId,
+        checkpoint: CheckpointId,
+        scope: RewindScope,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
     /// Chooses who answers from the next turn on.
     SelectModel { session: SessionId, model: ModelRef },
     /// Gives a session a title.
@@ -149,11 +171,12 @@ pub struct ExportTarget {
     pub path: PathBuf,
 }
 
-/// What an export does when its destination exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of files of somebody else's that are in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExistingFiles {
     /// Refuse, and leave what is there.
+    #[default]
     Keep,
     /// Replace it as a whole.
     Replace,
@@ -201,6 +224,23 @@ pub enum Reply {
     Permissions {
         mode: Mode,
         grants: Vec<Grant>,
+    },
+    Checkpoints {
+        checkpoints: Vec<Checkpoint>,
+    },
+    /// Files were brought back, or the conversation was.
+    Restored {
+        /// Files, links and folders that were touched.
+        entries: u64,
+        /// What was left as it is, because it is not covered.
+        left: Vec<String>,
+        /// The words with which the part of the conversation began that was taken back.
+        prompt: Option<String>,
+    },
+    /// Nothing was touched: files changed since, or git's HEAD moved. Asked again with
+    /// [`ExistingFiles::Replace`], it is done all the same.
+    Conflict {
+        conflict: RestoreConflict,
     },
     Exported {
         path: PathBuf,

@@ -25,6 +25,7 @@ use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
 use crate::tools::commands::Commands;
 use crate::tools::policy::{Confinement, Grants, Trust};
+use crate::workspace::checkpoint;
 use crate::workspace::seen::Seen;
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
@@ -47,6 +48,8 @@ pub struct Parts {
     pub standing: Pending<Standing>,
     /// Where projects' standing permissions lie.
     pub grants: PathBuf,
+    /// Where the state of projects is kept, and how much; `None` keeps nothing.
+    pub checkpoints: Option<(PathBuf, checkpoint::Limits)>,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
     /// Settings and keys of this machine; `None` where they are no business of this engine.
@@ -221,7 +224,12 @@ impl Actor {
             Op::Revoke { session, scope } => self.revoke(session, &scope),
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
-            Op::Undo { session } => self.undo(session).await,
+            Op::Undo { session, existing } => self.undo(session, existing).await,
+            Op::Redo { session, existing } => self.redo(session, existing).await,
+            Op::ListCheckpoints { session } => self.list_checkpoints(session).await,
+            Op::Rewind { session, checkpoint, scope, existing } => {
+                self.rewind(session, checkpoint, scope, existing).await
+            }
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,

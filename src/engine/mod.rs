@@ -13,6 +13,7 @@ mod sessions;
 mod settings;
 mod survey;
 mod titles;
+mod undo;
 mod workplace;
 
 pub use actor::{Defaults, Parts, Pending, Walls, start};

@@ -516,7 +516,7 @@ impl Model {
 
     /// Takes back what the last turn did to the files.
     pub fn undo(&mut self) -> Vec<Cmd> {
-        self.with_session(|session| Cmd::Ask { op: Op::Undo { session }, ask: Ask::Undo })
+        self.go_back(crate::tui::back::Back::Undo, ExistingFiles::Keep)
     }
 
     /// Takes the last waiting message back into the composer.

@@ -19,6 +19,7 @@ use kiln::providers::catalogue::Catalogue;
 use kiln::providers::registry::{ProviderSettings, Registry};
 use kiln::providers::{AnswerStream, ChatRequest, Provider, ProviderError, StopReason, StreamEvent};
 use kiln::storage::Storage;
+use kiln::workspace::checkpoint::Limits as CheckpointLimits;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -195,6 +196,7 @@ impl World {
                 walls: Some(walls(&path)),
                 standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
                 limits: Limits::default(),
+                checkpoints: Some((path.join("data/checkpoints"), CheckpointLimits::default())),
                 troubles: Vec::new(),
                 workplace: None,
             })

@@ -3,6 +3,7 @@
 //! Help, completion and running read [`COMMANDS`]; nothing else in the tree names a command.
 
 mod cancel;
+mod checkpoints;
 mod copy;
 mod diff;
 mod export;
@@ -13,6 +14,7 @@ mod net;
 mod new;
 mod queue;
 mod quit;
+mod redo;
 mod rename;
 mod retry;
 mod sessions;
@@ -53,6 +55,8 @@ pub static COMMANDS: &[Command] = &[
     files::COMMAND,
     diff::COMMAND,
     undo::COMMAND,
+    redo::COMMAND,
+    checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
     queue::COMMAND,

@@ -35,6 +35,10 @@ pub fn overlay(model: &mut Model, buffer: &mut Buffer) -> Option<Position> {
             None
         }
         Overlay::Settings(screen) => settings_draw::draw(screen, model, buffer),
+        Overlay::Ask(Question::GoBack(_, text)) => {
+            question("go back", text, model, buffer);
+            None
+        }
         Overlay::Offer(offer) => {
             question("fetch the model", &offer_text(offer), model, buffer);
             None

@@ -80,7 +80,7 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
             model.steps.to_start();
         }
         FactBody::FileChanged { change } => model.code.changed(change),
-        FactBody::Undone { .. } => model.code.settle(&model.view),
+        FactBody::Undone { .. } | FactBody::Redone { .. } | FactBody::Rewound { .. } => model.code.settle(&model.view),
         FactBody::TurnEnded { outcome, .. } => return turn_ended(model, outcome),
         _ => {}
     }
