@@ -313,7 +313,7 @@ async fn edits_patches_and_deletions_are_facts_and_can_be_taken_back() {
     assert_eq!(world.file("a.txt"), Some("1\r\ntwo\r\n".to_owned()));
     assert_eq!((world.file("b.txt"), world.file("c.txt")), (None, None));
     assert_eq!(world.file("d/c.txt"), Some("C\n".to_owned()));
-    world.ask(Op::Undo { session: world.session() }).await.unwrap();
+    world.ask(Op::Undo { session: world.session(), existing: ExistingFiles::Keep }).await.unwrap();
     assert_eq!(world.file("a.txt"), Some("one\r\ntwo\r\n".to_owned()));
     assert_eq!((world.file("b.txt"), world.file("c.txt")), (Some("b\n".to_owned()), Some("c\n".to_owned())));
     assert_eq!(world.file("d/c.txt"), None);

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use kiln::agent::Limits;
+use crate::world::parts;
 use kiln::domain::op::NewProject;
-use kiln::domain::{Cost, Event, FactBody, ModelRef, Op, Saving};
-use kiln::engine::Parts;
+use kiln::domain::{Cost, Event, FactBody, ModelRef, Op};
 use kiln::net::{Client, NetSettings};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::registry::{OwnQuestions, ProviderSettings, Registry};
-use kiln::storage::Storage;
 use serde_json::json;
 use wiremock::matchers::{body_string_contains, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -42,16 +40,7 @@ async fn the_sessions_own_model_names_it_and_is_paid_for_it() {
     let net = Client::new(&NetSettings::default()).unwrap();
     let registry = Registry::new(Catalogue::builtin().unwrap(), settings, net);
     let root = folder.path().to_owned();
-    let (engine, task) = kiln::engine::start(async move {
-        Ok(Parts {
-            storage: Storage::open(&root.join("data/kiln.db")).await.unwrap(),
-            saving: Saving::UpToDate,
-            registry: Arc::new(registry),
-            scratch: root.join("scratch"),
-            limits: Limits::default(),
-            troubles: Vec::new(),
-        })
-    });
+    let (engine, task) = kiln::engine::start(async move { Ok(parts(&root, registry).await) });
     let mut events = engine.subscribe();
     let model = Some(ModelRef::new("openai", "gpt-5.6-terra"));
     let start = Op::StartSession { project: NewProject::Scratch, model, prompt: Some("a page with a clock".into()) };
