@@ -20,7 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("export", &["workspace", "config", "domain"]),
     ("tools", &["workspace", "sandbox", "net", "domain"]),
     ("agent", &["providers", "tools", "workspace", "domain"]),
-    ("engine", &["agent", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"]),
+    (
+        "engine",
+        &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
+    ),
     ("tui", &["engine", "workspace", "config", "domain"]),
     (
         "cli",
