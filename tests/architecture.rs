@@ -19,7 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
     ("tools", &["workspace", "sandbox", "net", "domain"]),
-    ("agent", &["providers", "tools", "workspace", "domain"]),
+    ("checks", &["workspace", "domain"]),
+    ("agent", &["checks", "providers", "tools", "workspace", "domain"]),
     (
         "engine",
         &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],

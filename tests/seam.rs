@@ -3,6 +3,8 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/checking.rs"]
+mod checking;
 #[path = "seam/titles.rs"]
 mod titles;
 #[path = "seam/world.rs"]

@@ -4,6 +4,7 @@
 //! does), never prints, and keeps nothing between turns.
 
 mod answer;
+mod checking;
 mod checkpoints;
 mod conversation;
 mod fenced;
@@ -21,6 +22,7 @@ mod turn;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use checking::CheckLimits;
 pub use person::{Asking, Person, PersonLine, Rights, Word, line};
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};

@@ -99,7 +99,7 @@ impl Conversation {
             self.close();
         }
         match &item.kind {
-            ItemKind::User { text, .. } => {
+            ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
                 self.close();
                 self.messages.push(Message::text(Role::User, text.clone()));
             }
@@ -142,10 +142,6 @@ impl Conversation {
                     "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
                 );
                 self.messages.push(Message::text(Role::User, note));
-            }
-            ItemKind::Steered { text, .. } => {
-                self.close();
-                self.messages.push(Message::text(Role::User, text.clone()));
             }
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {

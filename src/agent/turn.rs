@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::checking::{CheckLimits, Checking};
 use super::checkpoints::Checkpoints;
 use super::person::Person;
 use super::report::Reporter;
@@ -21,17 +22,18 @@ use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests to the model in one turn.
     pub requests: u32,
     /// Answer tokens in one request; `None` leaves it to the provider.
     pub output_tokens: Option<u32>,
+    pub checks: CheckLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 50, output_tokens: None }
+        Self { requests: 50, output_tokens: None, checks: CheckLimits::default() }
     }
 }
 
@@ -75,6 +77,7 @@ pub struct Turn {
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
     pub checkpoints: Checkpoints,
+    pub checking: Checking,
 }
 
 impl Turn {
@@ -87,7 +90,17 @@ impl Turn {
         checkpoints: Checkpoints,
     ) -> Self {
         let toolbox = input.toolbox.clone();
-        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false, checkpoints }
+        Self {
+            input,
+            out,
+            cancel,
+            plan: Vec::new(),
+            person,
+            toolbox,
+            plan_approved: false,
+            checkpoints,
+            checking: Checking::default(),
+        }
     }
 
     /// The running step, if the plan has one.
@@ -195,6 +208,7 @@ impl Turn {
 
     async fn publish_file(&mut self, path: ProjectPath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) {
         let (added, removed) = workspace::lines::changed(before.as_deref(), after.as_deref());
+        self.checking.changed(path.clone());
         let after = after.map(Blob::new);
         let before = before.map(Blob::new);
         let change = FileChange {

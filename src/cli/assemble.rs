@@ -15,7 +15,7 @@ use super::args::Common;
 use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use super::keys;
-use crate::agent::Limits;
+use crate::agent::{CheckLimits, Limits};
 use crate::config::{self, Environment, FlagValue, Lasting, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
@@ -335,6 +335,11 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         limits: Limits {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
+            checks: CheckLimits {
+                iterations: inputs.settings.agent.max_iterations,
+                commands: inputs.settings.agent.check_commands.clone(),
+                time: Duration::from_secs(inputs.settings.agent.check_timeout_s),
+            },
         },
         defaults: Defaults {
             mode: inputs.settings.agent.mode,

@@ -94,6 +94,12 @@ impl Default for UiSettings {
 pub struct AgentSettings {
     /// Requests to the model in one turn at most, 1 to 1000.
     pub max_requests: u32,
+    /// Failed rounds of the project's checks in one turn at most, 0 to 20; 0 checks nothing.
+    pub max_iterations: u32,
+    /// Commands that check the project; empty lets Kiln recognise them by its files.
+    pub check_commands: Vec<String>,
+    /// Seconds that one check may take.
+    pub check_timeout_s: u64,
     /// What a session does unasked: `read-only`, `ask`, `auto` or `full`.
     pub mode: Mode,
     /// Whether turns begin with a plan to approve: `auto`, `always` or `never`.
@@ -112,6 +118,9 @@ impl Default for AgentSettings {
     fn default() -> Self {
         Self {
             max_requests: 32,
+            max_iterations: 3,
+            check_commands: Vec::new(),
+            check_timeout_s: 300,
             mode: Mode::Ask,
             plan: Planning::Auto,
             max_output_tokens: None,
@@ -242,6 +251,9 @@ pub const KEYS: &[&str] = &[
     "agent.mode",
     "agent.plan",
     "agent.max_requests",
+    "agent.max_iterations",
+    "agent.check_commands",
+    "agent.check_timeout_s",
     "agent.max_output_tokens",
     "agent.effort",
     "agent.titles",
@@ -320,6 +332,7 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "ui.frame_rate" => within(1, 60),
         "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
+        "agent.max_iterations" => within(0, 20),
         "agent.max_output_tokens" => within(1, 10_000_000),
         "checkpoints.max_bytes" => within(1_000_000, 1_000_000_000_000),
         "checkpoints.max_age_days" => within(1, 3650),

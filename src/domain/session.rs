@@ -20,7 +20,7 @@ use super::permission::{ApprovalRequest, Decision, Mode, Question};
 use super::plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 use super::project::Project;
 use super::usage::{Cost, Usage};
-use super::verification::{CheckResult, CheckRun};
+use super::verification::{CheckResult, CheckRun, Coverage};
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,7 +276,7 @@ impl SessionState {
             | FactBody::PlanProposed { .. }
             | FactBody::PlanDecided { .. } => self.fold_asking(fact),
             FactBody::Checked { run } => {
-                if run.result == CheckResult::Passed {
+                if run.result == CheckResult::Passed && run.coverage == Coverage::Whole {
                     self.unverified.clear();
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });

@@ -161,7 +161,7 @@ impl Actor {
                     model,
                     provider,
                     root: Arc::new(root),
-                    limits: self.parts.limits,
+                    limits: self.parts.limits.clone(),
                     toolbox: Toolbox::new(commands.as_ref()),
                     commands,
                     seen,

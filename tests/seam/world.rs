@@ -13,12 +13,13 @@ use kiln::domain::{
     Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Saving, SessionId, SessionView, TurnOutcome, TurnProtocol,
     Usage,
 };
-use kiln::engine::{Engine, Events, Parts};
+use kiln::engine::{Defaults, Engine, Events, Parts};
 use kiln::net::{Client, NetSettings};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::registry::{ProviderSettings, Registry};
 use kiln::providers::{AnswerStream, ChatRequest, Provider, ProviderError, StopReason, StreamEvent};
 use kiln::storage::Storage;
+use kiln::tools::policy::Trust;
 use kiln::workspace::checkpoint::Limits as CheckpointLimits;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -324,7 +325,7 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         saving: Saving::UpToDate,
         registry: Arc::new(registry),
         scratch: folder.join("scratch"),
-        defaults: kiln::engine::Defaults::default(),
+        defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
         grants: folder.join("grants"),
         walls: Some(walls(folder)),
         standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
