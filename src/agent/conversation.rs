@@ -213,7 +213,7 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
 }
 
 /// The model does the same again and again: the person says what becomes of it.
-async fn break_circle(turn: &mut Turn, call: &Call, circle: Circle, results: &mut Vec<Part>) -> Result<(), Stop> {
+async fn break_circle(turn: &mut Turn, call: &Call, circle: Circle, results: &mut [Part]) -> Result<(), Stop> {
     let brief: String = call.json.chars().take(120).collect();
     let text = format!(
         "the model has called `{}` {} times with the same arguments and the same answer: {brief}",
