@@ -46,6 +46,9 @@ impl Player {
             keys: Keymap::standard(),
             place: Place::default(),
             editor: None,
+            mode: kiln::domain::Mode::Ask,
+            planning: kiln::domain::Planning::Auto,
+            bell: kiln::tui::Bell::On,
         };
         let project = NewProject::Directory { root: "/home/ada/word-count".into() };
         let model = Model::new(settings, project, Theme::load(theme, None).unwrap(), None);

@@ -3,6 +3,7 @@
 
 pub mod cmd;
 pub mod commands;
+pub mod dialogs;
 pub mod effects;
 pub mod history;
 pub mod keymap;
@@ -19,7 +20,7 @@ pub mod view;
 pub mod widgets;
 
 pub use keymap::Keymap;
-pub use model::{Model, Mouse, UiSettings};
+pub use model::{Bell, Model, Mouse, UiSettings};
 pub use run::{Start, run};
 pub use terminal::clipboard::Place;
 pub use theme::ColorDepth;

@@ -6,10 +6,10 @@ pub mod completion;
 pub mod draw;
 pub mod picker;
 
-use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, SessionId};
+use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, Scope, SessionId};
 
 pub use completion::Completion;
-pub use picker::Picker;
+pub use picker::{Listed, Picker};
 
 /// One line of a list to choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub enum Pick {
     File(ProjectPath),
     /// A destination, put into the composer for completion of its path.
     Export(String),
+    /// A standing permission.
+    Grant(Scope),
+    /// A waiting message, by its position.
+    Queued(usize),
     /// A line that is only to be read.
     Nothing,
 }

@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::{FactBody, Glimpse, ItemKind, Live, Seq, SessionState, SessionView};
+use crate::domain::{CallId, FactBody, Glimpse, ItemKind, Live, Seq, SessionState, SessionView};
 use crate::tui::panes::items::{self, Around};
 use crate::tui::panes::scroll::{Heights, Scroll, Top};
 use crate::tui::text::highlight::Highlighter;
@@ -157,15 +157,7 @@ impl Chat {
                     entry.body = Some((form, Body::Document(Box::new(live.document), Vec::new())));
                 }
             }
-            FactBody::ToolAnswered { call, .. } => {
-                let index = state
-                    .items
-                    .iter()
-                    .rposition(|item| matches!(&item.kind, ItemKind::Call { call: id, .. } if id == call));
-                if let Some(entry) = index.and_then(|i| self.entries.get_mut(i)) {
-                    entry.stale();
-                }
-            }
+            FactBody::ToolAnswered { call, .. } => self.stale_call(call, state),
             FactBody::TurnEnded { .. } => self.answer = None,
             FactBody::Undone { turn, .. } => {
                 for (entry, item) in self.entries.iter_mut().zip(&state.items) {
@@ -180,9 +172,20 @@ impl Chat {
     }
 
     /// Takes in a glimpse.
-    pub fn glimpse(&mut self, glimpse: &Glimpse) {
-        if let Glimpse::Text { text } = glimpse {
-            self.push_live(text);
+    pub fn glimpse(&mut self, glimpse: &Glimpse, state: &SessionState) {
+        match glimpse {
+            Glimpse::Text { text } => self.push_live(text),
+            Glimpse::Output { call, .. } => self.stale_call(call, state),
+            _ => {}
+        }
+    }
+
+    /// The call shows something else now.
+    fn stale_call(&mut self, call: &CallId, state: &SessionState) {
+        let index =
+            state.items.iter().rposition(|item| matches!(&item.kind, ItemKind::Call { call: id, .. } if id == call));
+        if let Some(entry) = index.and_then(|i| self.entries.get_mut(i)) {
+            entry.stale();
         }
     }
 
@@ -417,7 +420,7 @@ impl Chat {
 
     fn around<'a>(&self, index: usize, expanded: bool, scene: Scene<'a>) -> Around<'a> {
         let width = self.form(scene).width;
-        Around { state: scene.state, index, width, theme: scene.theme, expanded, retry_key: scene.retry_key }
+        Around { state: scene.state, live: scene.live, index, width, theme: scene.theme, expanded, retry_key: scene.retry_key }
     }
 
     /// Makes the wrapped form of an item, unless it is there.

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Cost, SessionState, Step, StepState};
+use crate::domain::{Cost, SessionState, Step, StepId, StepState};
 use crate::tui::panes::format::{count, elapsed, plural};
 use crate::tui::panes::items::letter;
 use crate::tui::text::sanitize::single_line;
@@ -16,11 +16,12 @@ use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::spinner;
 
-/// The steps pane: nothing but how far it is scrolled.
+/// The steps pane: how far it is scrolled, and the step under the hand.
 #[derive(Debug, Default)]
 pub struct Steps {
     top: usize,
     most: usize,
+    chosen: usize,
 }
 
 impl Steps {
@@ -32,6 +33,17 @@ impl Steps {
     /// Goes to the first row.
     pub fn to_start(&mut self) {
         self.top = 0;
+        self.chosen = 0;
+    }
+
+    /// Chooses another step.
+    pub fn choose(&mut self, by: isize, state: &SessionState) {
+        self.chosen = self.chosen.saturating_add_signed(by).min(state.plan.len().saturating_sub(1));
+    }
+
+    /// The step under the hand.
+    pub fn chosen(&self, state: &SessionState) -> Option<StepId> {
+        state.plan.get(self.chosen).map(|step| step.id)
     }
 
     /// Draws the plan and the totals.

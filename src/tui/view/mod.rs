@@ -9,6 +9,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::tui::dialogs::draw as dialog;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{Leaving, Model, Weight};
 use crate::tui::overlays::draw as overlay;
@@ -43,7 +44,9 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
         return Frame::default();
     }
     let notes = notes(model, screen.width);
+    let sheet = dialog::sheet(model, screen.width);
     let wants = Wants {
+        dialog_rows: sheet.as_ref().map_or(0, dialog::Sheet::rows),
         code: model.code_shown(),
         steps: model.steps_shown(),
         focus: model.focus,
@@ -64,6 +67,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
     for (y, line) in (areas.notes.top()..areas.notes.bottom()).zip(&notes) {
         buffer.set_line(areas.notes.x, y, line, areas.notes.width);
     }
+    let field = sheet.and_then(|sheet| dialog::draw(model, &sheet, areas.dialog, buffer));
     let caret = draw_composer(model, areas.composer, buffer);
     draw_status(model, areas.status, buffer);
     overlay::completion(model, buffer);
@@ -74,7 +78,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
             let x = areas.rule.x.saturating_add(u16::try_from(width_of(search) + 10).unwrap_or(u16::MAX));
             Some(Position::new(x.min(areas.rule.right().saturating_sub(1)), areas.rule.y))
         }
-        (None, None) => caret.filter(|_| model.focus == Focus::Composer),
+        (None, None) => field.or(caret.filter(|_| model.focus == Focus::Composer)),
     };
     // Rows can be scrolled by the terminal only as a whole.
     let whole = areas.chat.width == screen.width && model.overlay.is_none() && model.completion.is_none();
@@ -161,7 +165,7 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
         let lit = match model.focus {
             Focus::Code => index == 0,
             Focus::Steps => index == 1,
-            Focus::Chat | Focus::Composer => false,
+            Focus::Chat | Focus::Composer | Focus::Dialog => false,
         };
         let style = theme.style(if lit { Role::BorderFocused } else { Role::Border });
         for y in area.top()..area.bottom() {
@@ -180,7 +184,7 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
         (None, Focus::Chat) => " chat ".to_owned(),
         (None, Focus::Code) => " code ".to_owned(),
         (None, Focus::Steps) => " steps ".to_owned(),
-        (None, Focus::Composer) => return,
+        (None, Focus::Composer | Focus::Dialog) => return,
     };
     let room = usize::from(rule.width).saturating_sub(2);
     buffer.set_stringn(rule.x.saturating_add(1), rule.y, word, room, theme.style(Role::BorderFocused));
