@@ -78,7 +78,7 @@ impl Player {
             note: "shows how Kiln works; writes simple files only".into(),
         }];
         let description =
-            Box::new(Description { model: model_info(), readiness, providers: vec![], weights, troubles: vec![] });
+            Box::new(Description { model: model_info(), readiness, providers: vec![], weights, troubles: vec![], sandbox: None });
         self.answer(Ask::Describe, Reply::Described { description })
     }
 

@@ -7,12 +7,12 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{Dialog, Field, Purpose, Subject, approval};
-use crate::domain::{ApprovalRequest, Content, Lifetime, SessionState};
+use crate::domain::{ApprovalRequest, Content, Lifetime, Scope, SessionState, Touch};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::text::highlight::{Highlighter, style_line};
 use crate::tui::text::sanitize::{clean, single_line};
-use crate::tui::text::wrap::{expand_tabs, width as width_of, wrap_hanging, wrap_hard};
+use crate::tui::text::wrap::{expand_tabs, truncate, width as width_of, wrap_hanging, wrap_hard};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::layout::Focus;
 use crate::tui::widgets::{Focus as Lit, clear, pane};
@@ -82,7 +82,10 @@ fn approval_sheet(dialog: &Dialog, model: &Model, width: u16) -> Sheet {
     let mut sheet = Sheet { title: numbered("may it?", state), ..Sheet::default() };
     let Some(request) = dialog.request(state) else { return sheet };
     let bold = theme.style(Role::Text).add_modifier(Modifier::BOLD);
-    sheet.head.extend(wrap_hanging(&Line::styled(single_line(&request.title), bold), width, 2).into_iter().take(3));
+    // What stands whole in the preview is not said twice.
+    let rows = if request.preview.is_empty() { 3 } else { 1 };
+    let title = truncate(&single_line(&request.title), usize::from(width) * rows);
+    sheet.head.extend(wrap_hanging(&Line::styled(title, bold), width, 2).into_iter().take(rows));
     let why = Line::from(vec![
         Span::styled("asks because ", theme.style(Role::Dim)),
         Span::styled(single_line(&request.reason), theme.style(Role::Warning)),
@@ -115,7 +118,7 @@ fn further(request: &ApprovalRequest, theme: &Theme, width: u16) -> Vec<Line<'st
             Lifetime::Session => spans.push(Span::styled(" this session  ", dim)),
             Lifetime::Project => {
                 spans.push(Span::styled(" this project  ", dim));
-                spans.push(Span::styled(single_line(&offer.scope.to_string()), theme.style(Role::Text)));
+                spans.push(Span::styled(covered(request, offer.scope), theme.style(Role::Text)));
                 rows.extend(wrap_hanging(&Line::from(std::mem::take(&mut spans)), width, 4).into_iter().take(3));
             }
         }
@@ -124,6 +127,17 @@ fn further(request: &ApprovalRequest, theme: &Theme, width: u16) -> Vec<Line<'st
         rows.insert(0, Line::styled("or allow from now on, in", dim));
     }
     rows
+}
+
+/// What a scope covers; the line that stands in the preview is not written out again.
+fn covered(request: &ApprovalRequest, scope: &Scope) -> String {
+    let shown = |line: &str| request.touches.iter().any(|touch| matches!(touch, Touch::Command { line: l, .. } if l == line));
+    match scope {
+        Scope::Command { line } if request.touches.len() == 1 && shown(line) && line.len() > 40 => {
+            "run exactly this command line".to_owned()
+        }
+        scope => single_line(&scope.to_string()),
+    }
 }
 
 fn preview(

@@ -44,6 +44,10 @@ impl Model {
             }
             return Vec::new();
         };
+        // Where only one pane fits, what led to the question is of more use than a file.
+        if !focused {
+            self.follow_course(false);
+        }
         // A dialog that takes the place of another has not been in sight yet either.
         self.dialog = Some(Dialog::new(subject, &self.view.state, self.now, highlighter.as_ref()));
         self.offer_focus();

@@ -16,6 +16,16 @@ use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::spinner;
 
+/// What the pane shows.
+#[derive(Clone, Copy, Debug)]
+pub struct StepsScene<'a> {
+    pub state: &'a SessionState,
+    pub now: Timestamp,
+    pub theme: &'a Theme,
+    /// Whether it has the keys: then the step under the hand is marked.
+    pub lit: bool,
+}
+
 /// The steps pane: how far it is scrolled, and the step under the hand.
 #[derive(Debug, Default)]
 pub struct Steps {
@@ -47,17 +57,23 @@ impl Steps {
     }
 
     /// Draws the plan and the totals.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, state: &SessionState, now: Timestamp, theme: &Theme) {
+    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, scene: StepsScene<'_>) {
+        let StepsScene { state, now, theme, lit } = scene;
         if area.is_empty() {
             return;
         }
         let mut lines = vec![Line::styled("plan", theme.style(Role::Heading))];
         let mut running = None;
-        for step in &state.plan {
-            if step.state == StepState::Running {
+        for (index, step) in state.plan.iter().enumerate() {
+            let chosen = lit && index == self.chosen;
+            if chosen || !lit && step.state == StepState::Running {
                 running = Some(lines.len());
             }
-            lines.extend(step_lines(step, now, area.width, theme));
+            let mut rows = step_lines(step, now, area.width, theme);
+            if let Some(first) = rows.first_mut().filter(|_| chosen) {
+                *first = std::mem::take(first).patch_style(theme.style(Role::Selection));
+            }
+            lines.extend(rows);
         }
         lines.push(Line::default());
         lines.extend(totals(state, now, theme));
@@ -120,6 +136,10 @@ fn step_lines(step: &Step, now: Timestamp, width: u16, theme: &Theme) -> Vec<Lin
     {
         let pad = usize::from(width).saturating_sub(first.width() + usize::from(aside));
         first.push_span(Span::styled(format!("{}{time}", " ".repeat(pad)), theme.style(Role::Dim)));
+    }
+    if step.usage.total() > 0 {
+        let text = format!("  ↑{} ↓{} · {}", count(step.usage.input()), count(step.usage.output()), cost(step.cost));
+        lines.push(Line::styled(truncate(&text, usize::from(width)), theme.style(Role::Dim)));
     }
     lines
 }
