@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::NewProject;
 use crate::domain::{
-    ExistingFiles, ExportTarget, Fault, Item, ItemKind, Mode, ModelInfo, ModelRef, Op, Planning, ProjectPath, Saving, SessionId,
-    SessionView, TurnOutcome,
+    ExistingFiles, ExportTarget, Fault, Item, ItemKind, Mode, ModelInfo, ModelRef, Op, Planning, ProjectPath, Saving,
+    SessionId, SessionView, TurnOutcome,
 };
 use crate::tui::cmd::Cmd;
 use crate::tui::dialogs::Dialog;

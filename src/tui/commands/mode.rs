@@ -50,9 +50,7 @@ fn run(model: &mut Model, argument: &str) -> Vec<Cmd> {
             Vec::new()
         }
         Some(mode) => model.select_mode(mode),
-        None if argument.split_whitespace().collect::<Vec<_>>().join(" ") == CONFIRMED => {
-            model.select_mode(Mode::Full)
-        }
+        None if argument.split_whitespace().collect::<Vec<_>>().join(" ") == CONFIRMED => model.select_mode(Mode::Full),
         None => {
             let hint = "write `/mode read-only`, `/mode ask`, `/mode auto` or `/mode full`";
             model.warn(&format!("there is no mode `{}`", single_line(argument)), Some(hint));

@@ -21,8 +21,7 @@ pub const COMMAND: Command = Command {
 
 fn run(model: &mut Model, argument: &str) -> Vec<Cmd> {
     let argument = argument.to_owned();
-    let asked = model
-        .with_session(|session| Cmd::Ask { op: Op::ListPermissions { session }, ask: Ask::Permissions });
+    let asked = model.with_session(|session| Cmd::Ask { op: Op::ListPermissions { session }, ask: Ask::Permissions });
     if !asked.is_empty() {
         let mut picker = Picker::new("what you allowed", "nothing was allowed further", Vec::new());
         picker.listed = Listed::Permissions;

@@ -93,7 +93,8 @@ fn approval_sheet(dialog: &Dialog, model: &Model, width: u16) -> Sheet {
     sheet.head.extend(wrap_hanging(&why, width, 2).into_iter().take(3));
     sheet.body = preview(dialog, request, model.highlighter.as_ref(), theme, width);
     if dialog.field.is_some() {
-        sheet.foot = key_rows(model, Context::Field, &[(Action::Accept, "refuse with this"), (Action::Dismiss, "back")], width);
+        sheet.foot =
+            key_rows(model, Context::Field, &[(Action::Accept, "refuse with this"), (Action::Dismiss, "back")], width);
         return sheet;
     }
     sheet.foot = further(request, theme, width);
@@ -131,7 +132,8 @@ fn further(request: &ApprovalRequest, theme: &Theme, width: u16) -> Vec<Line<'st
 
 /// What a scope covers; the line that stands in the preview is not written out again.
 fn covered(request: &ApprovalRequest, scope: &Scope) -> String {
-    let shown = |line: &str| request.touches.iter().any(|touch| matches!(touch, Touch::Command { line: l, .. } if l == line));
+    let shown =
+        |line: &str| request.touches.iter().any(|touch| matches!(touch, Touch::Command { line: l, .. } if l == line));
     match scope {
         Scope::Command { line } if request.touches.len() == 1 && shown(line) && line.len() > 40 => {
             "run exactly this command line".to_owned()
@@ -214,9 +216,12 @@ fn question_sheet(dialog: &Dialog, model: &Model, width: u16) -> Sheet {
         sheet.body.extend(wrap_hanging(&line, width, 4));
     }
     sheet.foot = match (&dialog.field, question.choices.is_empty()) {
-        (Some(_), false) => {
-            key_rows(model, Context::Field, &[(Action::Accept, "answer"), (Action::Dismiss, "back to the choices")], width)
-        }
+        (Some(_), false) => key_rows(
+            model,
+            Context::Field,
+            &[(Action::Accept, "answer"), (Action::Dismiss, "back to the choices")],
+            width,
+        ),
         (Some(_), true) => {
             key_rows(model, Context::Field, &[(Action::Accept, "answer"), (Action::Dismiss, "later")], width)
         }
@@ -327,13 +332,7 @@ fn draw_corner(model: &Model, dialog: &Dialog, area: Rect, buffer: &mut Buffer) 
     }
 }
 
-fn draw_inside(
-    dialog: &mut Dialog,
-    sheet: &Sheet,
-    area: Rect,
-    buffer: &mut Buffer,
-    theme: &Theme,
-) -> Option<Position> {
+fn draw_inside(dialog: &mut Dialog, sheet: &Sheet, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Option<Position> {
     let mut rest = area;
     put(buffer, &mut rest, &sheet.head);
     let field_rows = sheet.field.as_ref().map_or(0, |(_, rows)| rows + 1);

@@ -156,7 +156,10 @@ impl Model {
     /// Takes a step out of the running plan, or puts it back.
     pub fn mark_step(&mut self, step: crate::domain::StepId, mark: crate::domain::op::StepMark) -> Vec<Cmd> {
         if !self.is_running() {
-            self.warn("no turn runs", Some("a step is left out or done again while its turn runs; `/retry` runs the turn again"));
+            self.warn(
+                "no turn runs",
+                Some("a step is left out or done again while its turn runs; `/retry` runs the turn again"),
+            );
             return Vec::new();
         }
         self.steps_pane = Visibility::Shown;

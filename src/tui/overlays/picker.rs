@@ -31,8 +31,16 @@ pub struct Picker {
 impl Picker {
     /// A list under a title.
     pub fn new(title: &'static str, empty: &'static str, entries: Vec<(Choice, Pick)>) -> Self {
-        let mut picker =
-            Self { title, query: String::new(), empty, entries, ranked: Vec::new(), selected: 0, revert: None, listed: Listed::Other };
+        let mut picker = Self {
+            title,
+            query: String::new(),
+            empty,
+            entries,
+            ranked: Vec::new(),
+            selected: 0,
+            revert: None,
+            listed: Listed::Other,
+        };
         picker.rank();
         picker
     }

@@ -420,7 +420,15 @@ impl Chat {
 
     fn around<'a>(&self, index: usize, expanded: bool, scene: Scene<'a>) -> Around<'a> {
         let width = self.form(scene).width;
-        Around { state: scene.state, live: scene.live, index, width, theme: scene.theme, expanded, retry_key: scene.retry_key }
+        Around {
+            state: scene.state,
+            live: scene.live,
+            index,
+            width,
+            theme: scene.theme,
+            expanded,
+            retry_key: scene.retry_key,
+        }
     }
 
     /// Makes the wrapped form of an item, unless it is there.

@@ -168,9 +168,8 @@ mod tests {
                         dialog_rows: if bits % 3 == 0 { 14 } else { 0 },
                     };
                     let a = layout(screen, wants);
-                    let all = [
-                        a.header, a.summary, a.chat, a.code, a.steps, a.notes, a.dialog, a.rule, a.composer, a.status,
-                    ];
+                    let all =
+                        [a.header, a.summary, a.chat, a.code, a.steps, a.notes, a.dialog, a.rule, a.composer, a.status];
                     let mut cells = 0u32;
                     for (index, area) in all.iter().enumerate() {
                         assert!(screen.union(*area) == screen || area.is_empty(), "{width}x{height} {a:?}");

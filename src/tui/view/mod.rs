@@ -65,7 +65,11 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
     let chat = draw_chat(model, areas.chat, buffer);
     draw_code(model, areas.code, buffer);
     let lit = model.focus == Focus::Steps;
-    model.steps.draw(areas.steps, buffer, StepsScene { state: &model.view.state, now: model.now, theme: &model.theme, lit });
+    model.steps.draw(
+        areas.steps,
+        buffer,
+        StepsScene { state: &model.view.state, now: model.now, theme: &model.theme, lit },
+    );
     draw_lines(model, &areas, buffer);
     for (y, line) in (areas.notes.top()..areas.notes.bottom()).zip(&notes) {
         buffer.set_line(areas.notes.x, y, line, areas.notes.width);
