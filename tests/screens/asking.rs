@@ -84,6 +84,8 @@ fn a_plan_to_approve() {
     snapshots("plan", |player| {
         player.begin("a tool that counts words");
         player.proposes();
+        let (width, height) = player.model.size;
+        player.draw(width, height);
         for _ in 0..4 {
             player.pass(1);
         }
@@ -215,6 +217,8 @@ fn what_cannot_be_read_cannot_be_allowed() {
     player.look();
     player.draw(100, 4);
     assert!(player.key(KeyCode::Char('y')).is_empty());
+    player.draw(40, 12);
+    assert!(player.key(KeyCode::Char('1')).is_empty(), "what it would allow is not in sight");
     let long: String = (0..60).map(|n| format!("echo {n}\n")).collect();
     player.fact(FactBody::ApprovalDecided {
         turn: TurnId(1),
@@ -438,6 +442,35 @@ fn a_command_shows_its_last_lines_while_it_runs_and_after() {
     player.press(KeyCode::Char('1'), KeyModifiers::ALT);
     player.key(KeyCode::Enter);
     assert!(player.screen(100, 40).contains("│ line 480"), "enter unfolds it");
+}
+
+#[test]
+fn a_call_that_others_tell_hides_none_of_them() {
+    let mut player = Player::new("kiln-dark");
+    player.begin("x");
+    player.answered("I begin.");
+    let called = |call: &str| FactBody::ToolCalled {
+        turn: TurnId(1),
+        call: CallId::new(call),
+        name: "write_file".into(),
+        arguments: serde_json::json!({}),
+    };
+    player.fact(called("c1"));
+    player.fact(called("c2"));
+    for (call, name) in [("c1", "a.py"), ("c2", "b.py")] {
+        player.file(name, "x = 1\n");
+        player.draw(160, 50);
+        player.fact(FactBody::ToolAnswered {
+            turn: TurnId(1),
+            call: CallId::new(call),
+            failed: false,
+            content: vec![],
+            display: Display::Quiet,
+        });
+        player.draw(160, 50);
+    }
+    let seen = player.screen(160, 50);
+    assert!(seen.contains("+ a.py  +1") && seen.contains("+ b.py  +1"), "{seen}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::{Dialog, Field, Purpose, Subject, approval};
+use super::{Dialog, Field, Purpose, Sight, Subject, approval};
 use crate::domain::{ApprovalRequest, Content, Lifetime, Scope, SessionState, Touch};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
@@ -21,6 +21,8 @@ use crate::tui::widgets::{Focus as Lit, clear, pane};
 const FRAME: u16 = 2;
 /// Lines of one preview that are looked at.
 const MOST_LINES: usize = 2000;
+/// Rows of the body that come before the offers.
+const BODY_LEAST: u16 = 3;
 /// Rows of a field at most.
 const FIELD_ROWS: u16 = 3;
 
@@ -32,6 +34,8 @@ pub struct Sheet {
     body: Vec<Line<'static>>,
     /// The row of the body that has to stay in sight.
     kept: Option<usize>,
+    /// What may be allowed further; left out before anything else where there is no room.
+    offers: Vec<Line<'static>>,
     foot: Vec<Line<'static>>,
     /// The words before a field, and its rows.
     field: Option<(String, u16)>,
@@ -41,7 +45,7 @@ impl Sheet {
     /// Rows that it would like, the frame included.
     pub fn rows(&self) -> u16 {
         let field = self.field.as_ref().map_or(0, |(_, rows)| rows + 1);
-        let lines = self.head.len() + self.body.len() + self.foot.len();
+        let lines = self.head.len() + self.body.len() + self.offers.len() + self.foot.len();
         u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(field).saturating_add(FRAME)
     }
 }
@@ -83,9 +87,8 @@ fn approval_sheet(dialog: &Dialog, model: &Model, width: u16) -> Sheet {
     let Some(request) = dialog.request(state) else { return sheet };
     let bold = theme.style(Role::Text).add_modifier(Modifier::BOLD);
     // What stands whole in the preview is not said twice.
-    let rows = if request.preview.is_empty() { 3 } else { 1 };
-    let title = truncate(&single_line(&request.title), usize::from(width) * rows);
-    sheet.head.extend(wrap_hanging(&Line::styled(title, bold), width, 2).into_iter().take(rows));
+    let title = command_title(request).unwrap_or_else(|| single_line(&request.title));
+    sheet.head.extend(wrap_hanging(&Line::styled(title, bold), width, 2).into_iter().take(2));
     let why = Line::from(vec![
         Span::styled("asks because ", theme.style(Role::Dim)),
         Span::styled(single_line(&request.reason), theme.style(Role::Warning)),
@@ -97,14 +100,14 @@ fn approval_sheet(dialog: &Dialog, model: &Model, width: u16) -> Sheet {
             key_rows(model, Context::Field, &[(Action::Accept, "refuse with this"), (Action::Dismiss, "back")], width);
         return sheet;
     }
-    sheet.foot = further(request, theme, width);
+    sheet.offers = further(request, theme, width);
     let keys = [
         (Action::Allow, "allow this once"),
         (Action::Refuse, "do not allow"),
         (Action::RefuseWithComment, "do not allow, and say why"),
         (Action::Leave, "later"),
     ];
-    sheet.foot.extend(key_rows(model, Context::Approval, &keys, width));
+    sheet.foot = key_rows(model, Context::Approval, &keys, width);
     sheet
 }
 
@@ -128,6 +131,28 @@ fn further(request: &ApprovalRequest, theme: &Theme, width: u16) -> Vec<Line<'st
         rows.insert(0, Line::styled("or allow from now on, in", dim));
     }
     rows
+}
+
+/// The head of a request whose command stands in the preview.
+fn command_title(request: &ApprovalRequest) -> Option<String> {
+    let [Touch::Command { line, directory }, others @ ..] = request.touches.as_slice() else { return None };
+    if !matches!(request.preview.as_slice(), [Content::Code { text, .. }] if text == line) {
+        return None;
+    }
+    let mut title = "run this command line".to_owned();
+    if let Some(directory) = directory {
+        title.push_str(&format!(" in `{directory}`"));
+    }
+    for other in others {
+        title.push_str(&match other {
+            Touch::Foreign { tool } => format!(", {tool}"),
+            Touch::Read { path } => format!(", read {path}"),
+            Touch::Write { path } => format!(", write {path}"),
+            Touch::Command { line, .. } => format!(", run `{line}`"),
+            Touch::Host { host } => format!(", connect to {host}"),
+        });
+    }
+    Some(single_line(&title))
 }
 
 /// What a scope covers; the line that stands in the preview is not written out again.
@@ -302,11 +327,13 @@ fn key_rows(model: &Model, context: Context, keys: &[(Action, &'static str)], wi
 
 /// Draws a sheet; returns where the cursor belongs.
 pub fn draw(model: &mut Model, sheet: &Sheet, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if area.is_empty() {
-        return None;
-    }
     let lit = model.focus == Focus::Dialog;
     let mut dialog = model.dialog.take()?;
+    if area.is_empty() {
+        dialog.sight = Sight::TooLittle;
+        model.dialog = Some(dialog);
+        return None;
+    }
     let theme = &model.theme;
     clear(buffer, area, Style::reset());
     let inner = pane(buffer, area, &sheet.title, if lit { Lit::Yes } else { Lit::No }, theme);
@@ -334,13 +361,25 @@ fn draw_corner(model: &Model, dialog: &Dialog, area: Rect, buffer: &mut Buffer) 
 
 fn draw_inside(dialog: &mut Dialog, sheet: &Sheet, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Option<Position> {
     let mut rest = area;
+    let rows = |lines: &[Line<'_>]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     put(buffer, &mut rest, &sheet.head);
-    let field_rows = sheet.field.as_ref().map_or(0, |(_, rows)| rows + 1);
-    let foot = u16::try_from(sheet.foot.len()).unwrap_or(u16::MAX).min(rest.height);
-    let field_rows = field_rows.min(rest.height - foot);
-    let body = Rect { height: rest.height - foot - field_rows, ..rest };
+    let foot = rows(&sheet.foot).min(rest.height);
+    let field_rows = sheet.field.as_ref().map_or(0, |(_, rows)| rows + 1).min(rest.height - foot);
+    // What is asked about comes before what could be allowed further.
+    let least = rows(&sheet.body).min(BODY_LEAST);
+    let mut left = rest.height - foot - field_rows;
+    let offers = Some(rows(&sheet.offers)).filter(|offers| offers + least <= left).unwrap_or(0);
+    left -= offers;
+    dialog.sight = match (left >= least.min(2) && foot == rows(&sheet.foot), offers == rows(&sheet.offers)) {
+        (true, true) => Sight::Whole,
+        (true, false) => Sight::WithoutOffers,
+        (false, _) => Sight::TooLittle,
+    };
+    let body = Rect { height: left, ..rest };
     draw_body(dialog, sheet, body, buffer, theme);
     rest.y = body.bottom();
+    rest.height = offers;
+    put(buffer, &mut rest, &sheet.offers);
     rest.height = foot + field_rows;
     let mut cursor = None;
     if let (Some((label, _)), Some(field)) = (&sheet.field, &mut dialog.field)
@@ -354,9 +393,7 @@ fn draw_inside(dialog: &mut Dialog, sheet: &Sheet, area: Rect, buffer: &mut Buff
         rest.y = rest.y.saturating_add(place.height);
         rest.height -= place.height;
     }
-    // The keys stand last; when they do not fit, those of the last rows matter most.
-    let skipped = sheet.foot.len().saturating_sub(usize::from(rest.height));
-    put(buffer, &mut rest, sheet.foot.get(skipped..).unwrap_or_default());
+    put(buffer, &mut rest, &sheet.foot);
     cursor
 }
 

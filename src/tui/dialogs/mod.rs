@@ -50,6 +50,16 @@ pub enum Standing {
     Answered,
 }
 
+/// How much of a dialog the last frame showed. What was not in sight is not decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    Whole,
+    /// Not what may be allowed further.
+    WithoutOffers,
+    /// Not what it is about, or not the keys.
+    TooLittle,
+}
+
 /// What is written into a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -88,6 +98,7 @@ impl Field {
 pub struct Dialog {
     pub subject: Subject,
     pub standing: Standing,
+    pub sight: Sight,
     /// From when on its keys count.
     armed: Timestamp,
     /// The choice or step under the hand; for a question, none at first.
@@ -106,6 +117,7 @@ impl Dialog {
     pub fn new(subject: Subject, state: &SessionState, now: Timestamp, highlighter: Option<&Highlighter>) -> Self {
         let mut dialog = Self {
             standing: Standing::Waiting,
+            sight: Sight::TooLittle,
             armed: plus(now, GUARD),
             chosen: None,
             steps: Vec::new(),

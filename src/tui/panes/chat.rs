@@ -184,8 +184,11 @@ impl Chat {
     fn stale_call(&mut self, call: &CallId, state: &SessionState) {
         let index =
             state.items.iter().rposition(|item| matches!(&item.kind, ItemKind::Call { call: id, .. } if id == call));
-        if let Some(entry) = index.and_then(|i| self.entries.get_mut(i)) {
+        let Some(later) = index.and_then(|index| self.entries.get_mut(index..)) else { return };
+        if let Some((entry, later)) = later.split_first_mut() {
             entry.stale();
+            // A call that is told by others takes no row, and so changes the space before the next one.
+            later.iter_mut().for_each(|entry| entry.height = None);
         }
     }
 

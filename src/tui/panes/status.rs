@@ -117,10 +117,10 @@ fn pieces(scene: StatusScene<'_>) -> Vec<Piece> {
     }
     if !state.unverified.is_empty() {
         let text = format!("{} unverified", plural(state.unverified.len(), "edit"));
-        out.push(Piece { rank: 4, text, role: Role::Warning });
+        out.push(Piece { rank: 5, text, role: Role::Warning });
     }
     let model = scene.model.map_or_else(|| "no model yet".to_owned(), |m| single_line(&m.reference.to_string()));
-    out.push(Piece { rank: 5, text: model, role: Role::Text });
+    out.push(Piece { rank: 4, text: model, role: Role::Text });
     if state.usage.total() > 0 {
         let text = format!("↑{} ↓{}", count(state.usage.input()), count(state.usage.output()));
         out.push(Piece { rank: 2, text, role: Role::Dim });

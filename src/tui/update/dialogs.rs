@@ -6,16 +6,13 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::domain::{Decision, Op, PlanDecision};
 use crate::tui::cmd::Cmd;
-use crate::tui::dialogs::{Dialog, Field, Purpose, Standing, Subject, approval};
+use crate::tui::dialogs::{Dialog, Field, Purpose, Sight, Standing, Subject, approval};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::msg::Ask;
 use crate::tui::panes::composer::Edit;
 
 use super::keys::{act, edit_of};
-
-/// Rows of a dialog below which it is not read: nothing is decided there.
-const LEAST_ROWS: u16 = 4;
 
 /// Takes a key in while the dialog has the keys.
 pub fn key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Option<char>) -> Vec<Cmd> {
@@ -47,7 +44,7 @@ pub fn key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Opti
     if dialog.standing == Standing::Answered || !dialog.armed(now) {
         return Vec::new();
     }
-    if model.areas.dialog.height < LEAST_ROWS {
+    if dialog.sight == Sight::TooLittle {
         model.warn("there is no room to show what waits", Some("make the terminal larger"));
         return Vec::new();
     }
@@ -108,6 +105,10 @@ fn approval_key(model: &mut Model, action: Option<Action>, typed: Option<char>) 
         Some(Action::Choose) => digit(typed),
         _ => None,
     };
+    if number.is_some() && dialog.sight != Sight::Whole {
+        model.warn("there is no room to show what that would allow", Some("make the terminal larger"));
+        return Vec::new();
+    }
     match number.map(|number| approval::decision(request, number)) {
         Some(Some(decision)) => decide(model, decision),
         Some(None) => {

@@ -8,8 +8,8 @@ const TWO_PANES: u16 = 100;
 const STEPS_BESIDE: u16 = 132;
 /// Width from which the steps stand beside the chat alone.
 const STEPS_BESIDE_CHAT: u16 = 90;
-/// Rows that a dialog gets even when nothing of the transcript is left.
-const DIALOG_LEAST: u16 = 9;
+/// Rows that a dialog gets as long as four of the transcript are left.
+const DIALOG_LEAST: u16 = 13;
 /// Width of the steps.
 const STEPS_WIDTH: u16 = 30;
 
@@ -90,7 +90,7 @@ pub fn layout(screen: Rect, wants: Wants) -> Areas {
     }
     if wants.dialog_rows > 0 {
         // The transcript stays in sight, unless there is hardly room to read what is asked.
-        let most = (rest.height * 3 / 5).max(rest.height.min(DIALOG_LEAST));
+        let most = (rest.height * 3 / 5).max(rest.height.saturating_sub(4).min(DIALOG_LEAST)).max(rest.height.min(7));
         areas.dialog = take_bottom(&mut rest, wants.dialog_rows.min(most));
     }
     if rest.height >= 12 {
