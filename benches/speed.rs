@@ -60,6 +60,9 @@ fn fresh() -> Model {
         keys: Keymap::standard(),
         place: Place::default(),
         editor: None,
+        mode: kiln::domain::Mode::Ask,
+        planning: kiln::domain::Planning::Auto,
+        bell: kiln::tui::Bell::On,
     };
     let project = NewProject::Directory { root: "/home/ada/project".into() };
     let mut model = Model::new(settings, project, Theme::load("kiln-dark", None).unwrap(), None);

@@ -42,6 +42,7 @@ pub const REACH: &[(&str, Reach)] = &[
     ("ui.theme", Reach::Anyone),
     ("ui.mouse", Reach::Anyone),
     ("ui.frame_rate", Reach::Anyone),
+    ("ui.bell", Reach::Anyone),
     ("agent.mode", Reach::OnlyDown(Scale::Words(&["read-only", "ask", "auto", "full"]))),
     ("agent.plan", Reach::OnlyDown(Scale::Words(&["always", "auto", "never"]))),
     ("agent.max_minutes", Reach::TrustedOnly),

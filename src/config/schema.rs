@@ -80,11 +80,13 @@ pub struct UiSettings {
     pub mouse: bool,
     /// Frames a second at most, 1 to 60.
     pub frame_rate: u32,
+    /// Whether the terminal's bell rings when something waits for the person.
+    pub bell: bool,
 }
 
 impl Default for UiSettings {
     fn default() -> Self {
-        Self { theme: "auto".to_owned(), mouse: true, frame_rate: 60 }
+        Self { theme: "auto".to_owned(), mouse: true, frame_rate: 60, bell: true }
     }
 }
 
@@ -257,6 +259,7 @@ pub const KEYS: &[&str] = &[
     "ui.theme",
     "ui.mouse",
     "ui.frame_rate",
+    "ui.bell",
     "agent.mode",
     "agent.plan",
     "agent.max_requests",

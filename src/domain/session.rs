@@ -238,6 +238,7 @@ impl SessionState {
         true
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: what each fact changes")]
     fn fold(&mut self, fact: &Fact) {
         match &fact.body {
             FactBody::SessionStarted { project, .. } => self.project = Some(project.clone()),
@@ -340,21 +341,17 @@ impl SessionState {
     fn fold_queue(&mut self, fact: &Fact) {
         match &fact.body {
             FactBody::MessageQueued { text } => self.queue.push(text.clone()),
-            FactBody::QueuedTaken { index } => {
-                if *index < self.queue.len() {
-                    self.queue.remove(*index);
-                }
+            FactBody::QueuedTaken { index } if *index < self.queue.len() => {
+                self.queue.remove(*index);
             }
             FactBody::QueuedEdited { index, text } => {
                 if let Some(queued) = self.queue.get_mut(*index) {
                     queued.clone_from(text);
                 }
             }
-            FactBody::QueuedMoved { from, to } => {
-                if *from < self.queue.len() && *to < self.queue.len() {
-                    let moved = self.queue.remove(*from);
-                    self.queue.insert(*to, moved);
-                }
+            FactBody::QueuedMoved { from, to } if *from < self.queue.len() && *to < self.queue.len() => {
+                let moved = self.queue.remove(*from);
+                self.queue.insert(*to, moved);
             }
             FactBody::QueueHeld { held } => self.queue_hold = *held,
             FactBody::Steered { turn, text } => {

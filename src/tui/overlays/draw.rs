@@ -162,7 +162,11 @@ fn keys_of(model: &Model, context: Context, width: u16) -> Vec<Line<'static>> {
         Context::Completion => "completion",
         Context::List => "lists",
         Context::Search => "search",
-        Context::Confirm => "questions",
+        Context::Confirm => "yes or no",
+        Context::Approval => "a call that asks",
+        Context::Question => "a question of the model",
+        Context::Plan => "a plan to approve",
+        Context::Field => "words in a dialog",
         Context::Settings => "settings",
     };
     let mut lines = vec![Line::styled(title, theme.style(Role::Heading))];

@@ -32,6 +32,11 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
         Some(Overlay::Picker(picker)) => picker.step(rows.signum()),
         Some(Overlay::Settings(screen)) => screen.step(rows.signum()),
         Some(_) => {}
+        None if model.areas.dialog.contains(at) => {
+            if let Some(dialog) = &mut model.dialog {
+                dialog.scroll = dialog.scroll.saturating_add_signed(rows);
+            }
+        }
         None if model.areas.code.contains(at) => model.code.scroll_by(rows),
         None if model.areas.steps.contains(at) => model.steps.scroll_by(rows),
         None => model.with_chat(|chat, scene| chat.scroll_by(rows, scene)),
@@ -57,6 +62,10 @@ fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
     {
         let row = usize::from(at.y - areas.popup.y) + areas.popup_from;
         return if popup.select(row) { keys::accept_completion(model, false) } else { Vec::new() };
+    }
+    if areas.dialog.contains(at) {
+        model.focus_on(Focus::Dialog);
+        return Vec::new();
     }
     if areas.code.contains(at) {
         if let Some(path) = model.code.tab_at(at.x, at.y) {
