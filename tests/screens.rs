@@ -166,6 +166,7 @@ impl Player {
             bytes: text.len() as u64,
             added: text.lines().count() as u32,
             removed: 0,
+            author: kiln::domain::Author::Model,
         };
         self.fact(FactBody::FileChanged { change });
     }

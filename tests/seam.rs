@@ -3,6 +3,8 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/review.rs"]
+mod review;
 #[path = "seam/world.rs"]
 mod world;
 

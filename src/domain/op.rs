@@ -13,6 +13,7 @@ use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
 use super::plan::{PlanDecision, Planning};
+use super::review::{HunkId, TurnReview, Verdict};
 use super::session::SessionSummary;
 
 /// An [`Op`] with the number that its [`Reply`] will name.
@@ -69,6 +70,17 @@ pub enum Op {
     Retry { session: SessionId },
     /// Brings the files back to their state before the last turn that changed any.
     Undo { session: SessionId },
+    /// What a turn changed, hunk by hunk; without a turn, the newest that changed files. Answer: [`Reply::Review`].
+    ReviewTurn { session: SessionId, turn: Option<TurnId> },
+    /// Gives hunks of a file a verdict, which their lines in the file follow; no hunk named stands for all. Answer:
+    /// [`Reply::Review`].
+    JudgeHunks { session: SessionId, turn: TurnId, path: ProjectPath, hunks: Vec<HunkId>, verdict: Verdict },
+    /// Says something about a hunk; an empty comment takes it back. Answer: [`Reply::Review`].
+    CommentHunk { session: SessionId, turn: TurnId, path: ProjectPath, hunk: HunkId, comment: String },
+    /// Ends the review of a turn.
+    FinishReview { session: SessionId, turn: TurnId },
+    /// Sends what the review came to as a message of its own; else it goes with the next message.
+    SendReview { session: SessionId },
     /// Chooses who answers from the next turn on.
     SelectModel { session: SessionId, model: ModelRef },
     /// Gives a session a title.
@@ -174,6 +186,12 @@ pub enum Reply {
     },
     Connections {
         connections: Vec<Connection>,
+    },
+    /// A review as it stands now, and why verdicts were not carried out, where some were not.
+    Review {
+        review: TurnReview,
+        #[serde(default)]
+        refused: Option<Fault>,
     },
     Undone {
         turn: TurnId,

@@ -219,6 +219,15 @@ impl Actor {
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
             Op::Undo { session } => self.undo(session).await,
+            Op::ReviewTurn { session, turn } => self.review_turn(session, turn).await,
+            Op::JudgeHunks { session, turn, path, hunks, verdict } => {
+                self.judge_hunks(session, turn, path, hunks, verdict).await
+            }
+            Op::CommentHunk { session, turn, path, hunk, comment } => {
+                self.comment_hunk(session, turn, path, hunk, &comment).await
+            }
+            Op::FinishReview { session, turn } => self.finish_review(session, turn).await,
+            Op::SendReview { session } => self.send_review(session).await,
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,

@@ -7,6 +7,7 @@ mod answers;
 mod asking;
 mod handle;
 mod publish;
+mod review;
 mod sessions;
 
 pub use actor::{Defaults, Parts, Pending, Walls, start};
