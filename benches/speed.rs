@@ -55,6 +55,7 @@ fn fresh() -> Model {
         keys: Keymap::standard(),
         place: Place::default(),
         editor: None,
+        review: kiln::domain::Review::After,
     };
     let project = NewProject::Directory { root: "/home/ada/project".into() };
     let mut model = Model::new(settings, project, Theme::load("kiln-dark", None).unwrap(), None);

@@ -46,6 +46,7 @@ impl Player {
             keys: Keymap::standard(),
             place: Place::default(),
             editor: None,
+            review: kiln::domain::Review::After,
         };
         let project = NewProject::Directory { root: "/home/ada/word-count".into() };
         let model = Model::new(settings, project, Theme::load(theme, None).unwrap(), None);

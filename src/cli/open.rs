@@ -135,6 +135,7 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
         keys,
         place: tui::Place { remote: hints.ssh, tmux: hints.tmux },
         editor: None,
+        review: inputs.settings.agent.review,
     })
 }
 

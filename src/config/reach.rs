@@ -44,6 +44,7 @@ pub const REACH: &[(&str, Reach)] = &[
     ("ui.frame_rate", Reach::Anyone),
     ("agent.mode", Reach::OnlyDown(Scale::Words(&["read-only", "ask", "auto", "full"]))),
     ("agent.plan", Reach::OnlyDown(Scale::Words(&["always", "auto", "never"]))),
+    ("agent.review", Reach::OnlyDown(Scale::Words(&["before", "after", "off"]))),
     ("agent.max_requests", Reach::OnlyDown(Scale::Number)),
     ("agent.max_output_tokens", Reach::OnlyDown(Scale::Number)),
     ("network.connect_timeout_s", Reach::Anyone),

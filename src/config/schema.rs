@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Mode, Planning};
+use crate::domain::{Mode, Planning, Review};
 
 /// All settings, merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +82,8 @@ pub struct AgentSettings {
     pub mode: Mode,
     /// Whether turns begin with a plan to approve: `auto`, `always` or `never`.
     pub plan: Planning,
+    /// When the model's changes are looked at: `before` they are written, `after` the turn, or `off`.
+    pub review: Review,
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
@@ -89,7 +91,7 @@ pub struct AgentSettings {
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { max_requests: 32, mode: Mode::Ask, plan: Planning::Auto, max_output_tokens: None }
+        Self { max_requests: 32, mode: Mode::Ask, plan: Planning::Auto, review: Review::After, max_output_tokens: None }
     }
 }
 
@@ -196,6 +198,7 @@ pub const KEYS: &[&str] = &[
     "ui.frame_rate",
     "agent.mode",
     "agent.plan",
+    "agent.review",
     "agent.max_requests",
     "agent.max_output_tokens",
     "network.connect_timeout_s",

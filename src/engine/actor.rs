@@ -16,8 +16,8 @@ use super::publish::{self, Publish, PublishLine};
 use crate::agent::{self, Limits, PersonLine, Report};
 use crate::config::Environment;
 use crate::domain::{
-    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Saving,
-    SessionId, SessionView, TurnId, TurnOutcome,
+    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Review,
+    Saving, SessionId, SessionView, TurnId, TurnOutcome,
 };
 use crate::providers::registry::Registry;
 use crate::sandbox::{self, Standing, Tier};
@@ -58,6 +58,7 @@ pub type Pending<T> = Shared<BoxFuture<'static, T>>;
 pub struct Defaults {
     pub mode: Mode,
     pub planning: Planning,
+    pub review: Review,
     pub trust: Trust,
 }
 

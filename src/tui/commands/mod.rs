@@ -15,6 +15,7 @@ mod queue;
 mod quit;
 mod rename;
 mod retry;
+mod review;
 mod sessions;
 mod steps;
 mod theme;
@@ -51,6 +52,7 @@ pub static COMMANDS: &[Command] = &[
     model::COMMAND,
     files::COMMAND,
     diff::COMMAND,
+    review::COMMAND,
     undo::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,

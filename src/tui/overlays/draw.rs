@@ -157,6 +157,8 @@ fn keys_of(model: &Model, context: Context, width: u16) -> Vec<Line<'static>> {
         Context::List => "lists",
         Context::Search => "search",
         Context::Confirm => "questions",
+        Context::Review => "review",
+        Context::Editor => "lines and comments",
     };
     let mut lines = vec![Line::styled(title, theme.style(Role::Heading))];
     let everywhere = keymap.hints(Context::Global);

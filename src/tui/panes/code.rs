@@ -8,6 +8,8 @@ mod file;
 mod moves;
 mod paint;
 
+pub(super) use paint::skip_columns;
+
 use ratatui::layout::Rect;
 
 use crate::domain::op::FileView;

@@ -78,9 +78,13 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
             model.code.turn_started();
             model.front_by = FrontBy::Course;
             model.steps.to_start();
+            model.close_review();
         }
         FactBody::FileChanged { change } => model.code.changed(change),
-        FactBody::Undone { .. } => model.code.settle(&model.view),
+        FactBody::Undone { .. } => {
+            model.code.settle(&model.view);
+            model.close_review();
+        }
         FactBody::TurnEnded { outcome, .. } => return turn_ended(model, outcome),
         _ => {}
     }

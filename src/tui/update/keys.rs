@@ -14,7 +14,7 @@ use crate::tui::panes::composer::Edit;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::view::layout::Focus;
 
-use super::overlays;
+use super::{overlays, review};
 
 /// From this likeness on, from 0 to 1, a mistyped command is taken for another.
 const LIKELY: f64 = 0.75;
@@ -41,6 +41,8 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
         },
         Context::Search => search_key(model, action, typed, key.code == KeyCode::Backspace),
         Context::Composer => composer_key(model, key, action, typed),
+        Context::Review => review::key(model, action, typed),
+        Context::Editor => review::editor_key(model, key, action, typed),
         _ => match (action, typed) {
             (Some(action), _) => act(model, action),
             // A letter that means nothing here is the beginning of a message.
@@ -68,6 +70,12 @@ fn typed(key: KeyEvent) -> Option<char> {
 /// Takes pasted text in.
 pub fn paste(model: &mut Model, text: &str) {
     let text = clean(text);
+    if model.overlay.is_none()
+        && model.reviews()
+        && let Some(writing) = model.writing()
+    {
+        return writing.text.paste(&text);
+    }
     match (&mut model.overlay, &mut model.search) {
         (Some(Overlay::Picker(picker)), _) => {
             let query = format!("{}{}", picker.query, single_line(&text));
@@ -111,7 +119,7 @@ fn composer_key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed:
 }
 
 /// Keys of writing, as shells and editors have them; they are no part of the key table.
-fn edit_of(key: KeyEvent) -> Option<Edit> {
+pub(super) fn edit_of(key: KeyEvent) -> Option<Edit> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     let word = control || key.modifiers.contains(KeyModifiers::ALT);
     Some(match (key.code, word) {
@@ -198,6 +206,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::NewSession => return model.leave_session(),
         Action::Export => model.open_export_picker(),
         Action::FileList => return model.open_file_picker(),
+        Action::Review => return model.open_review(),
         Action::Redraw => return vec![Cmd::Repaint],
         Action::Suspend => return vec![Cmd::Suspend],
         Action::CopyMessage => return model.copy_answer(),

@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::overlays::Overlay;
 use crate::tui::view::layout::Focus;
 
-use super::keys;
+use super::{keys, review};
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: isize = 3;
@@ -31,6 +31,11 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
         Some(Overlay::Help { scroll }) => *scroll = scroll.saturating_add_signed(rows),
         Some(Overlay::Picker(picker)) => picker.step(rows.signum()),
         Some(_) => {}
+        None if model.areas.code.contains(at) && model.review.is_some() => {
+            if let Some(review) = &mut model.review {
+                review.scroll_by(rows);
+            }
+        }
         None if model.areas.code.contains(at) => model.code.scroll_by(rows),
         None if model.areas.steps.contains(at) => model.steps.scroll_by(rows),
         None => model.with_chat(|chat, scene| chat.scroll_by(rows, scene)),
@@ -47,6 +52,9 @@ fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
     {
         let row = usize::from(at.y - areas.popup.y) + areas.popup_from;
         return if popup.select(row) { keys::accept_completion(model, false) } else { Vec::new() };
+    }
+    if model.review.is_some() && (areas.code.contains(at) || model.writes_on_hunk()) {
+        return review::click(model, at);
     }
     if areas.code.contains(at) {
         if let Some(path) = model.code.tab_at(at.x, at.y) {

@@ -266,7 +266,7 @@ fn shorten(text: &str) -> &str {
 }
 
 /// Leaves columns out at the start of a line.
-fn skip_columns(line: Line<'static>, columns: usize) -> Line<'static> {
+pub(in crate::tui::panes) fn skip_columns(line: Line<'static>, columns: usize) -> Line<'static> {
     let mut left = columns;
     let mut spans = Vec::new();
     for span in line.spans {
