@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::session::CallAnswer;
 use crate::domain::{
-    ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime,
+    Author, ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime,
     PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
@@ -134,6 +134,9 @@ pub fn change_line(change: &FileChange, around: Around<'_>) -> Line<'static> {
     for (text, role) in counts {
         spans.push(Span::styled(format!(" {text}"), theme.style(role)));
     }
+    if change.author == Author::Person {
+        spans.push(Span::styled("  by your review", theme.style(Role::Dim)));
+    }
     Line::from(spans)
 }
 
@@ -248,7 +251,10 @@ fn check(run: &CheckRun, around: Around<'_>) -> Vec<Line<'static>> {
 
 fn content_text(content: &Content) -> &str {
     match content {
-        Content::Text { text } | Content::Code { text, .. } | Content::Terminal { text } => text,
+        Content::Text { text }
+        | Content::Code { text, .. }
+        | Content::Diff { text, .. }
+        | Content::Terminal { text } => text,
         Content::File { path } => path.as_str(),
         Content::Image { .. } => "(picture)",
     }
