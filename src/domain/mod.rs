@@ -6,10 +6,12 @@
 
 pub mod catalog;
 pub mod change;
+pub mod checkpoint;
 pub mod connection;
 pub mod content;
 pub mod event;
 pub mod fault;
+pub mod finding;
 pub mod id;
 pub mod model;
 pub mod op;
@@ -18,23 +20,30 @@ pub mod permission;
 pub mod plan;
 pub mod project;
 pub mod review;
+pub mod secret;
 pub mod session;
+pub mod survey;
 pub mod usage;
 pub mod verification;
 
 pub use change::{Blob, ChangeKind, FileChange};
+pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use connection::{Connection, ConnectionState, Purpose};
 pub use content::{Content, Display};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};
-pub use id::{CallId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
-pub use model::{ModelInfo, ModelRef, ToolCalling, TurnProtocol};
+pub use finding::{Finding, Verdict};
+pub use id::{CallId, CheckpointId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
+pub use model::{Effort, ModelInfo, ModelRef, ToolCalling, TurnProtocol};
 pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};
 pub use plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 pub use project::Project;
-pub use review::{Author, FileReview, HunkId, HunkLine, HunkReview, LineKind, Review, Reviewed, TurnReview, Verdict};
+pub use review::{
+    Author, FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview,
+};
+pub use secret::Secret;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
 pub use usage::{Cost, Money, Usage};
-pub use verification::{CheckResult, CheckRun};
+pub use verification::{CheckResult, CheckRun, Coverage};

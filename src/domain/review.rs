@@ -48,7 +48,7 @@ impl fmt::Display for HunkId {
 /// What is to become of a hunk. One without a verdict stays as the model wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum HunkVerdict {
     Accept,
     Reject,
     /// Other lines in its place.
@@ -119,7 +119,7 @@ pub struct HunkReview {
     /// What the model made of the old lines: the text to begin an edit with.
     pub after: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<HunkVerdict>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
@@ -147,7 +147,7 @@ pub struct Reviewed {
     pub hunk: HunkId,
     pub header: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<HunkVerdict>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// The hunk as the model wrote it, in the form of a unified diff; shortened.
@@ -158,7 +158,7 @@ pub struct Reviewed {
 impl Reviewed {
     /// Whether the model has to hear of it: an acceptance without a word asks for nothing.
     pub fn matters(&self) -> bool {
-        self.comment.is_some() || matches!(self.verdict, Some(Verdict::Reject | Verdict::Edit { .. }))
+        self.comment.is_some() || matches!(self.verdict, Some(HunkVerdict::Reject | HunkVerdict::Edit { .. }))
     }
 
     /// The same hunk of the same change.
@@ -186,9 +186,9 @@ pub fn message<'a>(reviewed: impl IntoIterator<Item = &'a Reviewed>) -> Option<S
     );
     for (number, one) in (1..).zip(entries) {
         let verdict = match &one.verdict {
-            Some(Verdict::Reject) => "rejected, and taken back",
-            Some(Verdict::Edit { .. }) => "edited",
-            Some(Verdict::Accept) => "accepted",
+            Some(HunkVerdict::Reject) => "rejected, and taken back",
+            Some(HunkVerdict::Edit { .. }) => "edited",
+            Some(HunkVerdict::Accept) => "accepted",
             None => "commented",
         };
         out.push_str(&format!("\n{number}. {} {}: {verdict}\n", one.path, one.header));
@@ -198,7 +198,7 @@ pub fn message<'a>(reviewed: impl IntoIterator<Item = &'a Reviewed>) -> Option<S
         if out.len() < MOST_CHARACTERS {
             let lines = one.lines.join("\n");
             push_fenced(&mut out, "diff", &lines);
-            if let Some(Verdict::Edit { text }) = &one.verdict {
+            if let Some(HunkVerdict::Edit { text }) = &one.verdict {
                 out.push_str("my lines in its place:\n");
                 push_fenced(&mut out, "", text.trim_end_matches('\n'));
             }
@@ -221,7 +221,7 @@ fn push_fenced(out: &mut String, language: &str, text: &str) {
 mod tests {
     use super::*;
 
-    fn reviewed(hunk: u32, verdict: Option<Verdict>, comment: Option<&str>) -> Reviewed {
+    fn reviewed(hunk: u32, verdict: Option<HunkVerdict>, comment: Option<&str>) -> Reviewed {
         Reviewed {
             turn: TurnId(1),
             path: ProjectPath::parse("src/a.rs").unwrap(),
@@ -235,13 +235,13 @@ mod tests {
 
     #[test]
     fn the_model_hears_what_matters_and_nothing_else() {
-        let accepted = reviewed(1, Some(Verdict::Accept), None);
+        let accepted = reviewed(1, Some(HunkVerdict::Accept), None);
         assert_eq!(message([&accepted]), None);
         let all = [
             accepted,
-            reviewed(2, Some(Verdict::Reject), Some("why not a map?")),
-            reviewed(3, Some(Verdict::Edit { text: "mine\n".to_owned() }), None),
-            reviewed(4, Some(Verdict::Accept), Some("nice")),
+            reviewed(2, Some(HunkVerdict::Reject), Some("why not a map?")),
+            reviewed(3, Some(HunkVerdict::Edit { text: "mine\n".to_owned() }), None),
+            reviewed(4, Some(HunkVerdict::Accept), Some("nice")),
         ];
         let told = message(&all).unwrap();
         for part in [

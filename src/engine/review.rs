@@ -8,7 +8,7 @@ use super::actor::Actor;
 use crate::domain::review::unified;
 use crate::domain::{
     Author, Blob, ChangeKind, ContentHash, FactBody, Fault, FaultClass, FileChange, FileReview, HunkId, HunkLine,
-    HunkReview, LineKind, ProjectPath, Reply, Reviewed, SessionId, SessionState, TurnId, TurnReview, Verdict,
+    HunkReview, HunkVerdict, LineKind, ProjectPath, Reply, Reviewed, SessionId, SessionState, TurnId, TurnReview,
 };
 use crate::workspace::diff::DiffKind;
 use crate::workspace::hunks::{self, Verdicts};
@@ -47,7 +47,7 @@ impl Actor {
         turn: TurnId,
         path: ProjectPath,
         wished: Vec<HunkId>,
-        verdict: Verdict,
+        verdict: HunkVerdict,
     ) -> Result<Reply, Fault> {
         let state = self.reviewable(session, turn)?.clone();
         let base = self.base(&state, turn, &path).await?;
@@ -222,7 +222,7 @@ impl Base {
 
     /// Whether the file exists once it is empty.
     fn stays_when_empty(&self, hunks: usize, verdicts: &Verdicts) -> bool {
-        let rejected = verdicts.values().filter(|verdict| **verdict == Verdict::Reject).count();
+        let rejected = verdicts.values().filter(|verdict| **verdict == HunkVerdict::Reject).count();
         if rejected == hunks { self.before.is_some() } else { self.after.is_some() }
     }
 }
@@ -274,7 +274,7 @@ fn said(
     turn: TurnId,
     path: &ProjectPath,
     hunk: &HunkReview,
-    verdict: Option<Verdict>,
+    verdict: Option<HunkVerdict>,
     comment: Option<String>,
 ) -> Reviewed {
     let (path, header) = (path.clone(), hunk.header.clone());
@@ -287,7 +287,7 @@ fn said(
 
 /// Carries a verdict on hunks out in the file. Each hunk follows it or is refused by itself; the file is written once,
 /// and only if nobody changes it at the same moment.
-fn judge(root: &Root, base: &Base, old: &Verdicts, wished: &[HunkId], verdict: &Verdict) -> Result<Judged, Fault> {
+fn judge(root: &Root, base: &Base, old: &Verdicts, wished: &[HunkId], verdict: &HunkVerdict) -> Result<Judged, Fault> {
     let was = root.read(&base.path).map_err(|error| error.to_fault())?;
     let (is, done, refused) = match base.texts() {
         Some((before, after)) => {
@@ -315,9 +315,9 @@ fn judge(root: &Root, base: &Base, old: &Verdicts, wished: &[HunkId], verdict: &
         }
         None => {
             let wanted = match verdict {
-                Verdict::Accept => &base.after,
-                Verdict::Reject => &base.before,
-                Verdict::Edit { .. } => {
+                HunkVerdict::Accept => &base.after,
+                HunkVerdict::Reject => &base.before,
+                HunkVerdict::Edit { .. } => {
                     let sentence = format!("`{}` is no text: it can be accepted or rejected as a whole", base.path);
                     return Err(Fault::new(FaultClass::Invalid, sentence));
                 }

@@ -10,7 +10,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::diff::{DiffKind, DiffLine};
 use super::lines::count;
-pub use crate::domain::review::{HunkId, Verdict};
+pub use crate::domain::review::{HunkId, HunkVerdict as Verdict};
 
 /// Lines shown around a hunk. They also have to be there still when it is applied to a file that went on.
 const CONTEXT: usize = 3;

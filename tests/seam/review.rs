@@ -1,7 +1,7 @@
 //! The review of a turn: hunks with verdicts, files that follow them, and what the model hears.
 
 use kiln::domain::{
-    Author, FaultClass, FileReview, HunkId, ItemKind, Op, Reply, TurnId, TurnProtocol, TurnReview, Verdict,
+    Author, FaultClass, FileReview, HunkId, HunkVerdict, ItemKind, Op, Reply, TurnId, TurnProtocol, TurnReview,
 };
 
 use crate::world::{Play, World, call, text};
@@ -44,7 +44,12 @@ fn file<'a>(review: &'a TurnReview, path: &str) -> &'a FileReview {
     review.files.iter().find(|file| file.path.as_str() == path).unwrap()
 }
 
-async fn judge(world: &mut World, path: &str, hunks: &[u32], verdict: Verdict) -> Result<Reply, kiln::domain::Fault> {
+async fn judge(
+    world: &mut World,
+    path: &str,
+    hunks: &[u32],
+    verdict: HunkVerdict,
+) -> Result<Reply, kiln::domain::Fault> {
     let hunks = hunks.iter().map(|id| HunkId(*id)).collect();
     let path = kiln::domain::ProjectPath::parse(path).unwrap();
     world.told(Op::JudgeHunks { session: world.session(), turn: TurnId(1), path, hunks, verdict }).await
@@ -79,14 +84,14 @@ async fn a_turn_is_shown_as_hunks_by_file() {
 async fn all_rejected_is_before_and_all_accepted_is_after_in_any_order() {
     let mut world = reviewed(Vec::new()).await;
     for path in ["list.txt", "new/made.txt", "old.txt"] {
-        judge(&mut world, path, &[], Verdict::Reject).await.unwrap();
+        judge(&mut world, path, &[], HunkVerdict::Reject).await.unwrap();
     }
     assert_eq!(world.file("list.txt").as_deref(), Some(BEFORE));
     assert_eq!(world.file("old.txt").as_deref(), Some("old\n"));
     assert!(!world.project().join("new").exists(), "what was made is gone, with its folder");
     // A second thought.
     for path in ["old.txt", "new/made.txt", "list.txt"] {
-        judge(&mut world, path, &[], Verdict::Accept).await.unwrap();
+        judge(&mut world, path, &[], HunkVerdict::Accept).await.unwrap();
     }
     assert_eq!(world.file("list.txt").as_deref(), Some(AFTER));
     assert_eq!(world.file("new/made.txt").as_deref(), Some("fresh\n"));
@@ -99,12 +104,12 @@ async fn some_hunks_are_rejected_or_edited_and_what_the_person_did_since_stays()
     let mut world = reviewed(Vec::new()).await;
     let touched = AFTER.replace("six\n", "6\n");
     std::fs::write(world.project().join("list.txt"), &touched).unwrap();
-    judge(&mut world, "list.txt", &[2], Verdict::Reject).await.unwrap();
+    judge(&mut world, "list.txt", &[2], HunkVerdict::Reject).await.unwrap();
     assert_eq!(world.file("list.txt").unwrap(), touched.replace("eleven\n", ""));
-    let edit = Verdict::Edit { text: "zwei\n".to_owned() };
+    let edit = HunkVerdict::Edit { text: "zwei\n".to_owned() };
     judge(&mut world, "list.txt", &[1], edit).await.unwrap();
     assert_eq!(world.file("list.txt").unwrap(), touched.replace("eleven\n", "").replace("TWO", "zwei"));
-    let again = Verdict::Edit { text: "deux\n".to_owned() };
+    let again = HunkVerdict::Edit { text: "deux\n".to_owned() };
     judge(&mut world, "list.txt", &[1], again).await.unwrap();
     assert_eq!(world.file("list.txt").unwrap(), touched.replace("eleven\n", "").replace("TWO", "deux"));
     let by_person = world
@@ -121,27 +126,28 @@ async fn a_hunk_whose_surroundings_changed_is_refused_in_words_and_the_others_fo
     let mut world = reviewed(Vec::new()).await;
     let touched = AFTER.replace("three\n", "3\n");
     std::fs::write(world.project().join("list.txt"), &touched).unwrap();
-    let fault = judge(&mut world, "list.txt", &[1], Verdict::Reject).await.unwrap_err();
+    let fault = judge(&mut world, "list.txt", &[1], HunkVerdict::Reject).await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Invalid);
     assert!(fault.sentence.contains("hunk 1 of `list.txt` no longer fits"), "{fault}");
     assert!(fault.hint.is_some());
     assert_eq!(world.file("list.txt").unwrap(), touched, "nothing was changed");
-    let Ok(Reply::Review { review, refused: Some(fault) }) = judge(&mut world, "list.txt", &[], Verdict::Reject).await
+    let Ok(Reply::Review { review, refused: Some(fault) }) =
+        judge(&mut world, "list.txt", &[], HunkVerdict::Reject).await
     else {
         panic!("not carried out in part")
     };
     assert!(fault.sentence.contains("hunk 1"), "{fault}");
     let verdicts: Vec<_> = file(&review, "list.txt").hunks.iter().map(|hunk| hunk.verdict.clone()).collect();
-    assert_eq!(verdicts, [None, Some(Verdict::Reject)]);
+    assert_eq!(verdicts, [None, Some(HunkVerdict::Reject)]);
     assert_eq!(world.file("list.txt").unwrap(), touched.replace("eleven\n", ""));
 }
 
 #[tokio::test]
 async fn the_model_hears_the_review_with_the_next_message_and_once() {
     let mut world = reviewed(vec![text("I see."), text("Yes.")]).await;
-    judge(&mut world, "list.txt", &[1], Verdict::Reject).await.unwrap();
+    judge(&mut world, "list.txt", &[1], HunkVerdict::Reject).await.unwrap();
     comment(&mut world, "list.txt", 1, "keep it small").await;
-    judge(&mut world, "list.txt", &[2], Verdict::Accept).await.unwrap();
+    judge(&mut world, "list.txt", &[2], HunkVerdict::Accept).await.unwrap();
     comment(&mut world, "new/made.txt", 1, "a better name, please").await;
     world.told(Op::Send { session: world.session(), text: "go on".to_owned() }).await.unwrap();
     world.until_ended().await;
@@ -167,7 +173,7 @@ async fn a_review_is_sent_at_once_when_the_person_says_so() {
     let mut world = reviewed(vec![text("I see.")]).await;
     let fault = world.told(Op::SendReview { session: world.session() }).await.unwrap_err();
     assert!(fault.sentence.contains("nothing"), "{fault}");
-    judge(&mut world, "list.txt", &[1], Verdict::Reject).await.unwrap();
+    judge(&mut world, "list.txt", &[1], HunkVerdict::Reject).await.unwrap();
     world.told(Op::SendReview { session: world.session() }).await.unwrap();
     world.until_ended().await;
     assert!(last_words(&world).contains("rejected"));
@@ -177,7 +183,7 @@ async fn a_review_is_sent_at_once_when_the_person_says_so() {
 #[tokio::test]
 async fn undo_goes_back_over_a_review_and_a_reopened_session_knows_it() {
     let mut world = reviewed(Vec::new()).await;
-    judge(&mut world, "list.txt", &[2], Verdict::Reject).await.unwrap();
+    judge(&mut world, "list.txt", &[2], HunkVerdict::Reject).await.unwrap();
     comment(&mut world, "list.txt", 1, "hm").await;
     let session = world.session();
     let mut world = world.reopen(Vec::new()).await;
@@ -185,7 +191,7 @@ async fn undo_goes_back_over_a_review_and_a_reopened_session_knows_it() {
     let review = review_of(world.told(Op::ReviewTurn { session, turn: None }).await.unwrap());
     let hunks = &file(&review, "list.txt").hunks;
     assert_eq!(hunks[0].comment.as_deref(), Some("hm"));
-    assert_eq!(hunks[1].verdict, Some(Verdict::Reject));
+    assert_eq!(hunks[1].verdict, Some(HunkVerdict::Reject));
     world.told(Op::Undo { session }).await.unwrap();
     assert_eq!(world.file("list.txt").as_deref(), Some(BEFORE));
     assert_eq!(world.file("old.txt").as_deref(), Some("old\n"));
@@ -199,11 +205,11 @@ async fn nothing_is_written_while_a_turn_runs_or_for_a_turn_that_is_past() {
     let mut world = reviewed(vec![write, text("Done.").waiting_for_release()]).await;
     let session = world.session();
     world.told(Op::Send { session, text: "more".to_owned() }).await.unwrap();
-    let fault = judge(&mut world, "list.txt", &[1], Verdict::Reject).await.unwrap_err();
+    let fault = judge(&mut world, "list.txt", &[1], HunkVerdict::Reject).await.unwrap_err();
     assert!(fault.sentence.contains("a turn is running"), "{fault}");
     world.release();
     world.until_ended().await;
-    let fault = judge(&mut world, "list.txt", &[1], Verdict::Reject).await.unwrap_err();
+    let fault = judge(&mut world, "list.txt", &[1], HunkVerdict::Reject).await.unwrap_err();
     assert!(fault.sentence.contains("turn 2 changed files after it"), "{fault}");
     assert_eq!(world.file("list.txt").as_deref(), Some(AFTER));
     let past = world.told(Op::ReviewTurn { session, turn: Some(TurnId(1)) }).await.unwrap();

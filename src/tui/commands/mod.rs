@@ -3,6 +3,7 @@
 //! Help, completion and running read [`COMMANDS`]; nothing else in the tree names a command.
 
 mod cancel;
+mod checkpoints;
 mod copy;
 mod diff;
 mod export;
@@ -13,10 +14,12 @@ mod net;
 mod new;
 mod queue;
 mod quit;
+mod redo;
 mod rename;
 mod retry;
 mod review;
 mod sessions;
+mod settings;
 mod steps;
 mod theme;
 mod undo;
@@ -54,6 +57,8 @@ pub static COMMANDS: &[Command] = &[
     diff::COMMAND,
     review::COMMAND,
     undo::COMMAND,
+    redo::COMMAND,
+    checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
     queue::COMMAND,
@@ -63,6 +68,7 @@ pub static COMMANDS: &[Command] = &[
     rename::COMMAND,
     net::COMMAND,
     theme::COMMAND,
+    settings::COMMAND,
     quit::COMMAND,
 ];
 

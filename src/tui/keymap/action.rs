@@ -99,6 +99,13 @@ actions! {
     RejectFile = "reject_file": "reject the whole file",
     FinishReview = "finish_review": "finish the review",
     SendReview = "send_review": "send the review to the model",
+    SettingsScreen = "settings_screen": "keys, models and settings",
+    NextTab = "next_tab": "the other half",
+    MakeActive = "make_active": "let this provider answer",
+    SetKey = "set_key": "store its key",
+    TestKey = "test_key": "test it with one cheap call",
+    RemoveKey = "remove_key": "delete its stored key",
+    ResetSetting = "reset_setting": "back to the default",
 }
 
 /// Where a key is pressed.
@@ -127,6 +134,8 @@ pub enum Context {
     Review,
     /// Lines or a comment that are being written in the review.
     Editor,
+    /// The settings screen.
+    Settings,
 }
 
 impl Context {
@@ -143,6 +152,7 @@ impl Context {
         Self::Confirm,
         Self::Review,
         Self::Editor,
+        Self::Settings,
     ];
 
     /// The name in key files.
@@ -159,6 +169,7 @@ impl Context {
             Self::Confirm => "confirm",
             Self::Review => "review",
             Self::Editor => "editor",
+            Self::Settings => "settings",
         }
     }
 }

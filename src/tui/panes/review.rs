@@ -8,7 +8,7 @@ mod writing;
 
 use ratatui::layout::Rect;
 
-use crate::domain::{FileReview, HunkReview, TurnReview, Verdict};
+use crate::domain::{FileReview, HunkReview, HunkVerdict, TurnReview};
 use crate::tui::keymap::Action;
 use crate::tui::text::highlight::{Feed, Highlighter, Language};
 use crate::tui::text::sanitize::clean;
@@ -130,7 +130,9 @@ impl Review {
     /// Whether something was said that the model has to hear.
     pub fn has_words(&self) -> bool {
         let mut hunks = self.review.files.iter().flat_map(|file| &file.hunks);
-        hunks.any(|hunk| hunk.comment.is_some() || matches!(hunk.verdict, Some(Verdict::Reject | Verdict::Edit { .. })))
+        hunks.any(|hunk| {
+            hunk.comment.is_some() || matches!(hunk.verdict, Some(HunkVerdict::Reject | HunkVerdict::Edit { .. }))
+        })
     }
 
     /// The places of all hunks, from top to bottom.
@@ -245,7 +247,7 @@ fn rows(review: &TurnReview) -> Vec<Row> {
                 rows.extend(clean(comment).lines().map(|line| Row::Comment(at, number, line.to_owned())));
             }
             rows.extend((0..hunk.lines.len()).map(|line| Row::Line(at, number, line)));
-            if let Some(Verdict::Edit { text }) = &hunk.verdict {
+            if let Some(HunkVerdict::Edit { text }) = &hunk.verdict {
                 rows.extend(text.lines().map(|line| Row::Mine(at, number, shown(line))));
             }
         }
@@ -258,8 +260,8 @@ mod tests {
     use super::*;
     use crate::domain::{ChangeKind, HunkId, ProjectPath, TurnId};
 
-    fn review(verdicts: [Option<Verdict>; 3]) -> TurnReview {
-        let file = |path: &str, verdicts: &[Option<Verdict>]| FileReview {
+    fn review(verdicts: [Option<HunkVerdict>; 3]) -> TurnReview {
+        let file = |path: &str, verdicts: &[Option<HunkVerdict>]| FileReview {
             path: ProjectPath::parse(path).unwrap(),
             kind: ChangeKind::Modified,
             hunks: (1..)
@@ -279,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_hand_goes_to_what_is_open() {
-        let mut pane = Review::new(review([Some(Verdict::Accept), None, None]), None);
+        let mut pane = Review::new(review([Some(HunkVerdict::Accept), None, None]), None);
         assert_eq!(pane.at, (0, 1), "the first hunk has its verdict");
         pane.step(true);
         assert_eq!(pane.at, (1, 0));
@@ -290,7 +292,7 @@ mod tests {
         pane.step_file(false);
         assert_eq!(pane.at, (0, 0));
         assert_eq!(pane.judged(), (1, 3));
-        pane.renew(review([Some(Verdict::Accept), Some(Verdict::Reject), Some(Verdict::Accept)]));
+        pane.renew(review([Some(HunkVerdict::Accept), Some(HunkVerdict::Reject), Some(HunkVerdict::Accept)]));
         pane.to_open();
         assert_eq!(pane.at, (0, 1), "with nothing open, the next one");
     }

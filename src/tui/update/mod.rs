@@ -6,6 +6,7 @@ mod mouse;
 mod overlays;
 mod replies;
 mod review;
+mod settings;
 
 use crate::tui::cmd::Cmd;
 use crate::tui::model::{Leaving, Model};

@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 use ratatui::layout::Position;
 
-use crate::domain::{HunkId, Op, ProjectPath, Review as When, TurnReview, Verdict};
+use crate::domain::{HunkId, HunkVerdict, Op, ProjectPath, Review as When, TurnReview};
 use crate::tui::cmd::Cmd;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -89,7 +89,7 @@ impl Model {
         commands
     }
 
-    fn judge(&mut self, path: ProjectPath, hunks: Vec<HunkId>, verdict: Verdict) -> Vec<Cmd> {
+    fn judge(&mut self, path: ProjectPath, hunks: Vec<HunkId>, verdict: HunkVerdict) -> Vec<Cmd> {
         let Some(turn) = self.review.as_ref().map(|review| review.review().turn) else { return Vec::new() };
         self.with_session(|session| Cmd::Ask {
             op: Op::JudgeHunks { session, turn, path, hunks, verdict },
@@ -131,14 +131,14 @@ fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     let Some((path, hunk)) = at else { return keys::act(model, action) };
     match action {
         Action::AcceptHunk | Action::RejectHunk => {
-            let verdict = if action == Action::AcceptHunk { Verdict::Accept } else { Verdict::Reject };
+            let verdict = if action == Action::AcceptHunk { HunkVerdict::Accept } else { HunkVerdict::Reject };
             if let Some(review) = &mut model.review {
                 review.to_open();
             }
             model.judge(path, vec![hunk.id], verdict)
         }
         Action::AcceptFile | Action::RejectFile => {
-            let verdict = if action == Action::AcceptFile { Verdict::Accept } else { Verdict::Reject };
+            let verdict = if action == Action::AcceptFile { HunkVerdict::Accept } else { HunkVerdict::Reject };
             if let Some(review) = &mut model.review {
                 review.step_file(true);
             }
@@ -216,7 +216,7 @@ fn keep(model: &mut Model) -> Vec<Cmd> {
     match writing.about {
         About::Lines => {
             review.to_open();
-            model.judge(path, vec![hunk], Verdict::Edit { text })
+            model.judge(path, vec![hunk], HunkVerdict::Edit { text })
         }
         About::Comment => model.with_session(|session| Cmd::Ask {
             op: Op::CommentHunk { session, turn, path, hunk, comment: text },

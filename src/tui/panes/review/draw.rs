@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{Review, Row, shown};
-use crate::domain::{HunkLine, HunkReview, LineKind, Verdict};
+use crate::domain::{HunkLine, HunkReview, HunkVerdict, LineKind};
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::panes::code::skip_columns;
 use crate::tui::panes::format::plural;
@@ -178,7 +178,8 @@ impl Review {
             LineKind::Removed => ("− ", Role::Removed, Some(Role::RemovedBg)),
         };
         // What does not hold any more steps back.
-        let gone = line.kind == LineKind::Added && matches!(hunk.verdict, Some(Verdict::Reject | Verdict::Edit { .. }));
+        let gone = line.kind == LineKind::Added
+            && matches!(hunk.verdict, Some(HunkVerdict::Reject | HunkVerdict::Edit { .. }));
         let gutter = theme.style(Role::LineNumber);
         let (end, _) = buffer.set_stringn(place.x, place.y, numbers(line), usize::from(place.width), gutter);
         let room = place.right().saturating_sub(end);
@@ -220,8 +221,8 @@ fn numbers(line: &HunkLine) -> String {
 fn verdict(hunk: &HunkReview) -> (&'static str, Role) {
     match &hunk.verdict {
         None => ("·", Role::Dim),
-        Some(Verdict::Accept) => ("✓ accepted", Role::Success),
-        Some(Verdict::Reject) => ("✗ rejected", Role::Error),
-        Some(Verdict::Edit { .. }) => ("✎ edited", Role::Warning),
+        Some(HunkVerdict::Accept) => ("✓ accepted", Role::Success),
+        Some(HunkVerdict::Reject) => ("✗ rejected", Role::Error),
+        Some(HunkVerdict::Edit { .. }) => ("✎ edited", Role::Warning),
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Span;
 
 use super::Review;
-use crate::domain::{HunkId, HunkReview, ProjectPath, Verdict};
+use crate::domain::{HunkId, HunkReview, HunkVerdict, ProjectPath};
 use crate::tui::panes::composer::Composer;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::theme::{Role, Theme};
@@ -50,7 +50,7 @@ impl Writing {
     /// The hunk's new lines; `None` when they hold what cannot be shown and would be lost.
     pub fn lines(path: &ProjectPath, hunk: &HunkReview) -> Option<Self> {
         let now = match &hunk.verdict {
-            Some(Verdict::Edit { text }) => text,
+            Some(HunkVerdict::Edit { text }) => text,
             _ => &hunk.after,
         };
         let ends = if now.contains("\r\n") { Ends::ReturnFeed } else { Ends::Feed };
