@@ -12,7 +12,7 @@ use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::text::highlight::{Highlighter, style_line};
 use crate::tui::text::sanitize::{clean, single_line};
-use crate::tui::text::wrap::{expand_tabs, truncate, width as width_of, wrap_hanging, wrap_hard};
+use crate::tui::text::wrap::{expand_tabs, width as width_of, wrap_hanging, wrap_hard};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::view::layout::Focus;
 use crate::tui::widgets::{Focus as Lit, clear, pane};
