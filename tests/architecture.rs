@@ -19,8 +19,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
     ("tools", &["workspace", "sandbox", "net", "domain"]),
-    ("agent", &["providers", "tools", "workspace", "domain"]),
-    ("engine", &["agent", "export", "providers", "storage", "workspace", "config", "domain"]),
+    ("checks", &["workspace", "domain"]),
+    ("agent", &["checks", "providers", "tools", "workspace", "domain"]),
+    (
+        "engine",
+        &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
+    ),
     ("tui", &["engine", "workspace", "config", "domain"]),
     (
         "cli",

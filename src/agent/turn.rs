@@ -1,34 +1,47 @@
 //! What every turn has: its surroundings, its plan, and the ways to change files and steps.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::checking::{CheckLimits, Checking};
+use super::checkpoints::Checkpoints;
+use super::loops::Circles;
 use super::person::Person;
 use super::report::Reporter;
+use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
-    Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
-    StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, Money, PlannedStep, ProjectPath,
+    SessionState, Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
 use crate::tools::{Removed, Toolbox, Written};
+use crate::workspace::checkpoint::Store;
 use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests to the model in one turn.
     pub requests: u32,
     /// Answer tokens in one request; `None` leaves it to the provider.
     pub output_tokens: Option<u32>,
+    pub checks: CheckLimits,
+    /// Time of a turn, without the waits for the person; `None` for as long as it takes.
+    pub time: Option<Duration>,
+    /// Tokens of all requests of a turn, prompts and answers.
+    pub tokens: Option<u64>,
+    /// What a turn may cost. Where a price is unknown it limits nothing.
+    pub cost: Option<Money>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 50, output_tokens: None }
+        Self { requests: 50, output_tokens: None, checks: CheckLimits::default(), time: None, tokens: None, cost: None }
     }
 }
 
@@ -48,6 +61,8 @@ pub struct TurnInput {
     pub commands: Option<Commands>,
     /// What the model knows of the files; kept over the session.
     pub seen: Arc<Seen>,
+    /// Where the state of the project is kept; `None` keeps nothing.
+    pub checkpoints: Option<Store>,
 }
 
 /// Why a turn ends before the model is done.
@@ -69,13 +84,45 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
+    pub checkpoints: Checkpoints,
+    pub checking: Checking,
+    pub circles: Circles,
+    pub spent: Spent,
+}
+
+/// What a turn has used up.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    pub since: Instant,
+    /// Time in which the turn waited for the person.
+    pub waited: Duration,
+    pub tokens: u64,
+    pub cost: Cost,
 }
 
 impl Turn {
     /// A turn that has not begun.
-    pub fn new(input: TurnInput, person: Person, out: Reporter, cancel: CancellationToken) -> Self {
+    pub fn new(
+        input: TurnInput,
+        person: Person,
+        out: Reporter,
+        cancel: CancellationToken,
+        checkpoints: Checkpoints,
+    ) -> Self {
         let toolbox = input.toolbox.clone();
-        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false }
+        Self {
+            input,
+            out,
+            cancel,
+            plan: Vec::new(),
+            person,
+            toolbox,
+            plan_approved: false,
+            checkpoints,
+            checking: Checking::default(),
+            circles: Circles::default(),
+            spent: Spent::begin(),
+        }
     }
 
     /// The running step, if the plan has one.
@@ -183,6 +230,7 @@ impl Turn {
 
     async fn publish_file(&mut self, path: ProjectPath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) {
         let (added, removed) = workspace::lines::changed(before.as_deref(), after.as_deref());
+        self.checking.changed(path.clone());
         let after = after.map(Blob::new);
         let before = before.map(Blob::new);
         let change = FileChange {
@@ -199,8 +247,15 @@ impl Turn {
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;
     }
 
+    /// Keeps the state of the project before something changes it: a call, or (`None`) the turn's own work.
+    pub async fn before_write(&mut self, call: Option<CallId>) {
+        let facts = self.checkpoints.before_write(call).await;
+        self.out.facts(facts, Vec::new()).await;
+    }
+
     /// Writes a file and publishes it; the refusal is worded for the model.
     pub async fn write_file(&mut self, path: ProjectPath, content: String) -> Result<(), String> {
+        self.before_write(None).await;
         let root = self.input.root.clone();
         let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
         match written {
@@ -212,14 +267,53 @@ impl Turn {
         }
     }
 
+    /// Publishes that a request's tokens are unknown, and so what it cost.
+    pub async fn record_uncounted(&mut self) {
+        let cost = if self.input.model.prices == Some(Prices::FREE) { Cost::ZERO } else { Cost::Unknown };
+        let (turn, model) = (self.input.turn, self.input.model.reference.clone());
+        self.out.fact(FactBody::UsageRecorded { turn, model, usage: Usage::default(), cost }).await;
+    }
+
+    /// Whether the turn may ask once more; to be asked before each request.
+    pub fn within_limits(&self) -> Result<(), Stop> {
+        let limits = &self.input.limits;
+        let over = |what: String, setting: &str| {
+            let fault = Fault::new(FaultClass::Invalid, what)
+                .hint(format!("say `go on` to continue, or raise `{setting}`"))
+                .retryable();
+            Err(Stop::Failed(fault))
+        };
+        let time = self.spent.since.elapsed().saturating_sub(self.spent.waited);
+        if let Some(limit) = limits.time.filter(|limit| time > *limit) {
+            return over(format!("the turn used all of its {} minutes", limit.as_secs() / 60), "agent.max_minutes");
+        }
+        if let Some(limit) = limits.tokens.filter(|limit| self.spent.tokens >= *limit) {
+            return over(format!("the turn used all of its {limit} tokens"), "agent.max_tokens");
+        }
+        if let (Some(limit), Cost::Known(spent)) = (limits.cost, self.spent.cost)
+            && spent >= limit
+        {
+            return over(format!("the turn has cost {}", spent.display()), "agent.max_cost");
+        }
+        Ok(())
+    }
+
     /// Publishes the tokens of one request and what they cost.
     pub async fn record_usage(&mut self, usage: Usage) {
         let cost = match &self.input.model.prices {
             Some(prices) => prices.cost(&usage),
             None => Cost::Unknown,
         };
+        self.spent.tokens = self.spent.tokens.saturating_add(usage.total());
+        self.spent.cost = self.spent.cost.plus(cost);
         let model = self.input.model.reference.clone();
         self.out.fact(FactBody::UsageRecorded { turn: self.input.turn, model, usage, cost }).await;
+    }
+}
+
+impl Spent {
+    fn begin() -> Self {
+        Self { since: Instant::now(), waited: Duration::ZERO, tokens: 0, cost: Cost::ZERO }
     }
 }
 

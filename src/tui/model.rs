@@ -18,6 +18,7 @@ use crate::tui::cmd::Cmd;
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::msg::{After, Ask};
+use crate::tui::overlays::settings::Mode as SettingsMode;
 use crate::tui::overlays::{Completion, Offer, Overlay};
 use crate::tui::panes::chat::{Chat, Scene};
 use crate::tui::panes::code::Code;
@@ -293,6 +294,11 @@ impl Model {
     /// The context whose keys count.
     pub fn context(&self) -> Context {
         match (&self.overlay, &self.search) {
+            (Some(Overlay::Settings(screen)), _) => match screen.mode {
+                SettingsMode::Browse => Context::Settings,
+                SettingsMode::Remove { .. } => Context::Confirm,
+                _ => Context::List,
+            },
             (Some(Overlay::Ask(_) | Overlay::Offer(_)), _) => Context::Confirm,
             (Some(Overlay::Help { .. } | Overlay::Picker(_)), _) => Context::List,
             (None, Some(_)) => Context::Search,
@@ -537,7 +543,7 @@ impl Model {
 
     /// Takes back what the last turn did to the files.
     pub fn undo(&mut self) -> Vec<Cmd> {
-        self.with_session(|session| Cmd::Ask { op: Op::Undo { session }, ask: Ask::Undo })
+        self.go_back(crate::tui::back::Back::Undo, ExistingFiles::Keep)
     }
 
     /// Takes the last waiting message back into the composer.

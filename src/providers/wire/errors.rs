@@ -167,6 +167,9 @@ const OVERLOADED: &[&str] = &[
     "INTERNAL",
 ];
 
+/// Longer than anybody waits by itself.
+const NOT_SOON: Duration = Duration::from_secs(24 * 3600);
+
 /// Classes an answer whose status is no success.
 pub(super) fn from_answer(status: u16, headers: &Headers, body: &[u8], after: Option<Duration>) -> ProviderError {
     if (300..400).contains(&status) {
@@ -181,8 +184,16 @@ pub(super) fn from_answer(status: u16, headers: &Headers, body: &[u8], after: Op
     }
     match headers.get("x-should-retry") {
         Some("true") if status < 500 && status != 429 => ProviderError::Overloaded { message: read.message, after },
+        // The server knows that trying again is of no use; the person may all the same.
+        Some("false") if status >= 500 => ProviderError::Overloaded { message: read.message, after: Some(NOT_SOON) },
         _ => read.class(status, after),
     }
+}
+
+/// Whether a text names a field: the whole path, or an inner name that is no common word.
+pub(super) fn names_field(text: &str, path: &str) -> bool {
+    let inner = path.rsplit_once('.').map(|(_, name)| name).filter(|name| !matches!(*name, "format" | "display"));
+    names_word(text, path) || inner.is_some_and(|inner| names_word(text, inner))
 }
 
 /// Whether a text names a word, not merely a longer one that holds it.

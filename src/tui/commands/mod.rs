@@ -3,6 +3,7 @@
 //! Help, completion and running read [`COMMANDS`]; nothing else in the tree names a command.
 
 mod cancel;
+mod checkpoints;
 mod copy;
 mod diff;
 mod export;
@@ -16,10 +17,12 @@ mod permissions;
 mod plan;
 mod queue;
 mod quit;
+mod redo;
 mod redo_step;
 mod rename;
 mod retry;
 mod sessions;
+mod settings;
 mod skip;
 mod steps;
 mod theme;
@@ -59,6 +62,8 @@ pub static COMMANDS: &[Command] = &[
     files::COMMAND,
     diff::COMMAND,
     undo::COMMAND,
+    redo::COMMAND,
+    checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
     mode::COMMAND,
@@ -73,6 +78,7 @@ pub static COMMANDS: &[Command] = &[
     rename::COMMAND,
     net::COMMAND,
     theme::COMMAND,
+    settings::COMMAND,
     quit::COMMAND,
 ];
 

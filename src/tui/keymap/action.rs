@@ -90,6 +90,13 @@ actions! {
     Export = "export": "export the project",
     Redraw = "redraw": "draw the screen anew",
     Suspend = "suspend": "suspend to the shell",
+    SettingsScreen = "settings_screen": "keys, models and settings",
+    NextTab = "next_tab": "the other half",
+    MakeActive = "make_active": "let this provider answer",
+    SetKey = "set_key": "store its key",
+    TestKey = "test_key": "test it with one cheap call",
+    RemoveKey = "remove_key": "delete its stored key",
+    ResetSetting = "reset_setting": "back to the default",
     Steer = "steer": "send into the running turn",
     CycleMode = "cycle_mode": "ask, auto, read-only",
     FocusDialog = "focus_dialog": "go to what waits for you",
@@ -133,6 +140,8 @@ pub enum Context {
     Search,
     /// A question to be answered.
     Confirm,
+    /// The settings screen.
+    Settings,
     /// A call that waits for approval.
     Approval,
     /// A question of the model.
@@ -155,6 +164,7 @@ impl Context {
         Self::List,
         Self::Search,
         Self::Confirm,
+        Self::Settings,
         Self::Approval,
         Self::Question,
         Self::Plan,
@@ -173,6 +183,7 @@ impl Context {
             Self::List => "list",
             Self::Search => "search",
             Self::Confirm => "confirm",
+            Self::Settings => "settings",
             Self::Approval => "approval",
             Self::Question => "question",
             Self::Plan => "plan",

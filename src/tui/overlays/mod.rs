@@ -5,8 +5,11 @@
 pub mod completion;
 pub mod draw;
 pub mod picker;
+pub mod settings;
+pub mod settings_draw;
 
-use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, Scope, SessionId};
+use crate::domain::{CheckpointId, ExportTarget, ModelRef, ProjectPath, ProviderId, RewindScope, Scope, SessionId};
+use crate::tui::back::Back;
 
 pub use completion::Completion;
 pub use picker::{Listed, Picker};
@@ -36,6 +39,9 @@ pub enum Pick {
     Session(SessionId),
     Theme(String),
     File(ProjectPath),
+    Checkpoint(CheckpointId),
+    /// What goes back to a checkpoint.
+    Rewind(CheckpointId, RewindScope),
     /// A destination, put into the composer for completion of its path.
     Export(String),
     /// A standing permission.
@@ -51,6 +57,8 @@ pub enum Pick {
 pub enum Question {
     /// The export's destination exists.
     Replace(ExportTarget),
+    /// Going back overwrites something of somebody else's; what, in words.
+    GoBack(Back, Vec<String>),
 }
 
 /// The offer to fetch the weights of the embedded model.
@@ -77,4 +85,6 @@ pub enum Overlay {
     Picker(Picker),
     Ask(Question),
     Offer(Offer),
+    /// Boxed: it is large, and rare.
+    Settings(Box<settings::SettingsScreen>),
 }
