@@ -63,6 +63,7 @@ fn fresh() -> Model {
         mode: kiln::domain::Mode::Ask,
         planning: kiln::domain::Planning::Auto,
         bell: kiln::tui::Bell::On,
+        review: kiln::domain::Review::After,
     };
     let project = NewProject::Directory { root: "/home/ada/project".into() };
     let mut model = Model::new(settings, project, Theme::load("kiln-dark", None).unwrap(), None);

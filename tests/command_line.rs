@@ -353,6 +353,7 @@ fn turn(session: SessionId, outcome: TurnOutcome) -> Vec<Event> {
         bytes: 9,
         added: 3,
         removed: 0,
+        author: kiln::domain::Author::Model,
     };
     assert_eq!(change.kind(), ChangeKind::Created);
     let usage = Usage { input_uncached: 20, output_visible: 7, ..Usage::default() };

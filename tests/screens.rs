@@ -56,6 +56,7 @@ impl Player {
             mode: kiln::domain::Mode::Ask,
             planning: kiln::domain::Planning::Auto,
             bell: kiln::tui::Bell::On,
+            review: kiln::domain::Review::After,
         };
         let project = NewProject::Directory { root: "/home/ada/word-count".into() };
         let model = Model::new(settings, project, Theme::load(theme, None).unwrap(), None);
@@ -182,6 +183,7 @@ impl Player {
             bytes: text.len() as u64,
             added: text.lines().count() as u32,
             removed: 0,
+            author: kiln::domain::Author::Model,
         };
         self.fact(FactBody::FileChanged { change });
     }

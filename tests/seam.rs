@@ -5,6 +5,8 @@
 mod asking;
 #[path = "seam/checking.rs"]
 mod checking;
+#[path = "seam/review.rs"]
+mod review;
 #[path = "seam/titles.rs"]
 mod titles;
 #[path = "seam/world.rs"]

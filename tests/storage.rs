@@ -36,6 +36,7 @@ fn change(session: SessionId, seq: u64, before: Option<&str>, after: Option<&str
         bytes: 3,
         added: 1,
         removed: 0,
+        author: kiln::domain::Author::Model,
     };
     fact(session, seq, FactBody::FileChanged { change })
 }

@@ -341,6 +341,7 @@ fn record(root: &Root, blobs: &mut Blobs, turn: u64, file: &ProjectPath, after: 
         bytes: 0,
         added: 0,
         removed: 0,
+        author: kiln::domain::Author::Model,
     })
 }
 

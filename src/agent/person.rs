@@ -6,7 +6,7 @@
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::op::StepMark;
-use crate::domain::{ApprovalRequest, Decision, Mode, PlanDecision, PlannedStep, Planning, Question, StepId};
+use crate::domain::{ApprovalRequest, Decision, Mode, PlanDecision, PlannedStep, Planning, Question, Review, StepId};
 use crate::tools::policy::{Confinement, Grants, Trust};
 
 /// What a session may do unasked. Changes while a turn runs hold from its next call on.
@@ -14,6 +14,8 @@ use crate::tools::policy::{Confinement, Grants, Trust};
 pub struct Rights {
     pub mode: Mode,
     pub planning: Planning,
+    /// When the person looks at what is changed.
+    pub review: Review,
     /// Standing permissions of the session and of its project.
     pub grants: Grants,
     /// Whether the project's folder is trusted.

@@ -242,6 +242,7 @@ impl Turn {
             bytes: after.as_ref().map_or(0, |blob| blob.bytes.len() as u64),
             added,
             removed,
+            author: crate::domain::Author::Model,
         };
         let blobs = before.into_iter().chain(after).collect();
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;

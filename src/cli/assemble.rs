@@ -347,6 +347,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         defaults: Defaults {
             mode: inputs.settings.agent.mode,
             planning: inputs.settings.agent.plan,
+            review: inputs.settings.agent.review,
             trust: match inputs.trust {
                 Trust::Trusted | Trust::NothingToTrust => policy::Trust::Trusted,
                 Trust::Untrusted(_) => policy::Trust::Untrusted,

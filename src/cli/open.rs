@@ -138,6 +138,7 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
         mode: inputs.settings.agent.mode,
         planning: inputs.settings.agent.plan,
         bell: if inputs.settings.ui.bell { tui::Bell::On } else { tui::Bell::Off },
+        review: inputs.settings.agent.review,
     })
 }
 

@@ -48,6 +48,7 @@ pub const REACH: &[(&str, Reach)] = &[
     ("agent.max_minutes", Reach::TrustedOnly),
     ("agent.max_tokens", Reach::TrustedOnly),
     ("agent.max_cost", Reach::TrustedOnly),
+    ("agent.review", Reach::OnlyDown(Scale::Words(&["before", "after", "off"]))),
     ("agent.max_iterations", Reach::Anyone),
     ("agent.check_commands", Reach::TrustedOnly),
     ("agent.check_timeout_s", Reach::Anyone),

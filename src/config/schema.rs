@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Effort, Mode, Planning};
+use crate::domain::{Effort, Mode, Planning, Review};
 
 /// All settings, merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,6 +112,8 @@ pub struct AgentSettings {
     pub mode: Mode,
     /// Whether turns begin with a plan to approve: `auto`, `always` or `never`.
     pub plan: Planning,
+    /// When the model's changes are looked at: `before` they are written, `after` the turn, or `off`.
+    pub review: Review,
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
@@ -134,6 +136,7 @@ impl Default for AgentSettings {
             check_timeout_s: 300,
             mode: Mode::Ask,
             plan: Planning::Auto,
+            review: Review::After,
             max_output_tokens: None,
             effort: None,
             titles: true,
@@ -262,6 +265,7 @@ pub const KEYS: &[&str] = &[
     "ui.bell",
     "agent.mode",
     "agent.plan",
+    "agent.review",
     "agent.max_requests",
     "agent.max_minutes",
     "agent.max_tokens",

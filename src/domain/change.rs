@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, StepId, TurnId};
 use super::path::ProjectPath;
+use super::review::Author;
 
 /// The kind of a change, for a letter in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct FileChange {
     pub added: u32,
     /// Lines of the content before that are gone.
     pub removed: u32,
+    #[serde(default, skip_serializing_if = "Author::is_model")]
+    pub author: Author,
 }
 
 impl FileChange {

@@ -16,6 +16,8 @@ pub enum Content {
     File { path: ProjectPath },
     /// A picture: its media type such as `image/png`, and its bytes in base64.
     Image { media_type: String, data: String },
+    /// What a file would become, or became: hunks in the form of a unified diff.
+    Diff { path: ProjectPath, text: String },
     /// Output of a program, control characters included.
     Terminal { text: String },
 }

@@ -15,6 +15,7 @@ use super::path::ProjectPath;
 use super::permission::{ApprovalRequest, Decision, Mode, Question};
 use super::plan::{PlanDecision, PlannedStep, Planning, StepState};
 use super::project::Project;
+use super::review::Reviewed;
 use super::session::{SessionView, TurnOutcome};
 use super::usage::{Cost, Usage};
 use super::verification::CheckRun;
@@ -194,6 +195,14 @@ pub enum FactBody {
     /// A file was written and is whole.
     FileChanged {
         change: FileChange,
+    },
+    /// The person said something about a hunk of a turn's change; it replaces what was said before.
+    HunkReviewed {
+        reviewed: Reviewed,
+    },
+    /// The person has seen all that a turn changed; what has no verdict stays as it is.
+    ReviewFinished {
+        turn: TurnId,
     },
     /// Tokens of one request.
     UsageRecorded {

@@ -19,6 +19,7 @@ pub mod path;
 pub mod permission;
 pub mod plan;
 pub mod project;
+pub mod review;
 pub mod secret;
 pub mod session;
 pub mod survey;
@@ -39,6 +40,9 @@ pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};
 pub use plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 pub use project::Project;
+pub use review::{
+    Author, FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview,
+};
 pub use secret::Secret;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
 pub use usage::{Cost, Money, Usage};

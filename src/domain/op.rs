@@ -15,6 +15,7 @@ use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
 use super::plan::{PlanDecision, Planning};
+use super::review::{HunkId, HunkVerdict, TurnReview};
 use super::secret::Secret;
 use super::session::SessionSummary;
 use super::survey::{KeyPlace, Survey};
@@ -94,6 +95,17 @@ pub enum Op {
         #[serde(default)]
         existing: ExistingFiles,
     },
+    /// What a turn changed, hunk by hunk; without a turn, the newest that changed files. Answer: [`Reply::Review`].
+    ReviewTurn { session: SessionId, turn: Option<TurnId> },
+    /// Gives hunks of a file a verdict, which their lines in the file follow; no hunk named stands for all. Answer:
+    /// [`Reply::Review`].
+    JudgeHunks { session: SessionId, turn: TurnId, path: ProjectPath, hunks: Vec<HunkId>, verdict: HunkVerdict },
+    /// Says something about a hunk; an empty comment takes it back. Answer: [`Reply::Review`].
+    CommentHunk { session: SessionId, turn: TurnId, path: ProjectPath, hunk: HunkId, comment: String },
+    /// Ends the review of a turn.
+    FinishReview { session: SessionId, turn: TurnId },
+    /// Sends what the review came to as a message of its own; else it goes with the next message.
+    SendReview { session: SessionId },
     /// Chooses who answers from the next turn on.
     SelectModel { session: SessionId, model: ModelRef },
     /// Gives a session a title.
@@ -216,6 +228,12 @@ pub enum Reply {
     },
     Connections {
         connections: Vec<Connection>,
+    },
+    /// A review as it stands now, and why verdicts were not carried out, where some were not.
+    Review {
+        review: TurnReview,
+        #[serde(default)]
+        refused: Option<Fault>,
     },
     Undone {
         turn: TurnId,

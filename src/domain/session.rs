@@ -19,6 +19,7 @@ use super::path::ProjectPath;
 use super::permission::{ApprovalRequest, Decision, Mode, Question};
 use super::plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 use super::project::Project;
+use super::review::{self, Author, Reviewed};
 use super::usage::{Cost, Usage};
 use super::verification::{CheckResult, CheckRun, Coverage};
 
@@ -188,6 +189,15 @@ pub struct SessionState {
     /// Files changed since a check last passed over them.
     #[serde(default)]
     pub unverified: BTreeSet<ProjectPath>,
+    /// What the person said about hunks, newest word for each.
+    #[serde(default)]
+    pub reviewed: Vec<Reviewed>,
+    /// How many of these the model has heard.
+    #[serde(default)]
+    pub reviews_told: usize,
+    /// The newest turn whose review is over.
+    #[serde(default)]
+    pub review_finished: Option<TurnId>,
     /// Where the files of each turn are kept.
     #[serde(default)]
     pub checkpoints: BTreeMap<TurnId, TurnCheckpoints>,
@@ -269,6 +279,7 @@ impl SessionState {
                 self.redo.clear();
                 self.running_since = Some(fact.at);
                 self.plan.clear();
+                self.reviews_told = self.reviewed.len();
                 self.push(fact, ItemKind::User { turn: *turn, text: text.clone() });
             }
             FactBody::PlanSet { steps, .. } => self.set_plan(steps),
@@ -308,6 +319,8 @@ impl SessionState {
                 self.unverified.insert(change.path.clone());
                 self.push(fact, ItemKind::Change { change: change.clone() });
             }
+            FactBody::HunkReviewed { reviewed } => self.fold_review(reviewed),
+            FactBody::ReviewFinished { turn } => self.review_finished = Some(*turn),
             FactBody::UsageRecorded { usage, cost, .. } => {
                 self.usage += *usage;
                 self.cost = self.cost.plus(*cost);
@@ -387,6 +400,35 @@ impl SessionState {
             }
             _ => {}
         }
+    }
+
+    /// A hunk's newest word takes the place of the one before; the model hears it once, as it is at last.
+    fn fold_review(&mut self, new: &Reviewed) {
+        let about = |known: &Reviewed| known.is_about(new.turn, &new.path, new.hunk);
+        if let Some(at) = self.reviewed.iter().position(about) {
+            self.reviewed.remove(at);
+            if at < self.reviews_told {
+                self.reviews_told -= 1;
+            }
+        }
+        self.reviewed.push(new.clone());
+    }
+
+    /// What the model has still to hear of the review, in words.
+    pub fn review_message(&self) -> Option<String> {
+        let open = self.reviewed.iter().skip(self.reviews_told);
+        review::message(open.filter(|one| !self.undone.contains(&one.turn)))
+    }
+
+    /// Files that the newest turn with changes left for a review, unless that is over.
+    pub fn to_review(&self) -> Option<(TurnId, usize)> {
+        let turn = self.undoable_turn().filter(|turn| self.review_finished.is_none_or(|done| done < *turn))?;
+        let changes = self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Change { change } if change.turn == turn && change.author == Author::Model => Some(&change.path),
+            _ => None,
+        });
+        let paths: BTreeSet<&ProjectPath> = changes.collect();
+        (!paths.is_empty()).then_some((turn, paths.len()))
     }
 
     /// Checkpoints, and the ways back to them.

@@ -17,8 +17,8 @@ use super::workplace::Workplace;
 use crate::agent::{self, Limits, PersonLine, Report};
 use crate::config::Environment;
 use crate::domain::{
-    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Saving,
-    SessionId, SessionView, TurnId, TurnOutcome,
+    Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Review,
+    Saving, SessionId, SessionView, TurnId, TurnOutcome,
 };
 use crate::providers::registry::Registry;
 use crate::sandbox::{self, Standing, Tier};
@@ -64,6 +64,7 @@ pub type Pending<T> = Shared<BoxFuture<'static, T>>;
 pub struct Defaults {
     pub mode: Mode,
     pub planning: Planning,
+    pub review: Review,
     pub trust: Trust,
 }
 
@@ -230,6 +231,15 @@ impl Actor {
             Op::Rewind { session, checkpoint, scope, existing } => {
                 self.rewind(session, checkpoint, scope, existing).await
             }
+            Op::ReviewTurn { session, turn } => self.review_turn(session, turn).await,
+            Op::JudgeHunks { session, turn, path, hunks, verdict } => {
+                self.judge_hunks(session, turn, path, hunks, verdict).await
+            }
+            Op::CommentHunk { session, turn, path, hunk, comment } => {
+                self.comment_hunk(session, turn, path, hunk, &comment).await
+            }
+            Op::FinishReview { session, turn } => self.finish_review(session, turn).await,
+            Op::SendReview { session } => self.send_review(session).await,
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,

@@ -33,6 +33,7 @@ impl Actor {
         Rights {
             mode: state.mode.unwrap_or(defaults.mode),
             planning: state.planning.unwrap_or(defaults.planning),
+            review: defaults.review,
             grants: self.sessions.get(&session).map(|live| live.grants.clone()).unwrap_or_default(),
             trust: defaults.trust,
             confinement: self.confinement,

@@ -9,6 +9,7 @@ mod examine;
 pub mod first_run;
 mod handle;
 mod publish;
+mod review;
 mod sessions;
 mod settings;
 mod survey;

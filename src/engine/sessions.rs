@@ -136,6 +136,7 @@ impl Actor {
             None => self.default_model().await,
         };
         let turn = state.turn.next();
+        let text = with_review(text, &state);
         let started = FactBody::TurnStarted {
             turn,
             text: text.clone(),
@@ -246,6 +247,15 @@ impl Actor {
             })?;
         }
         Ok(Reply::Done)
+    }
+}
+
+/// The person's words, and behind them what the review of the last changes came to.
+fn with_review(text: String, state: &SessionState) -> String {
+    match state.review_message() {
+        Some(review) if text.trim().is_empty() => review,
+        Some(review) => format!("{text}\n\n{review}"),
+        None => text,
     }
 }
 

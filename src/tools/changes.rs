@@ -1,9 +1,9 @@
 //! Changing files for a model: only what it has seen as it is now, and never over somebody else's work.
 
-use super::{Effect, Removed, ToolAnswer, Written};
-use crate::domain::{ContentHash, ProjectPath};
+use super::{Effect, Removed, ToolAnswer, Written, preview};
+use crate::domain::{Content, ContentHash, ProjectPath};
 use crate::workspace::edit::{self, Applied, Edit, Matching};
-use crate::workspace::patch;
+use crate::workspace::patch::{self, PatchPlan};
 use crate::workspace::seen::{Seen, Sighting};
 use crate::workspace::{Root, WorkspaceError};
 
@@ -23,23 +23,40 @@ fn known(seen: &Seen, path: &ProjectPath, now: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Puts a whole file in place.
-pub(super) fn write_whole(root: &Root, seen: &Seen, path: &str, content: &str) -> Result<Written, String> {
+/// What a call makes of one file, not written yet.
+pub(super) struct Planned {
+    pub path: ProjectPath,
+    pub before: Option<Vec<u8>>,
+    pub after: Vec<u8>,
+    /// Where edits found their place; empty for a whole file.
+    pub applied: Vec<Applied>,
+}
+
+impl Planned {
+    /// For the person to look at.
+    pub fn shown(&self) -> Content {
+        preview::diff(&self.path, self.before.as_deref(), Some(&self.after))
+    }
+
+    /// Puts it in place.
+    pub fn carry_out(self, root: &Root, seen: &Seen) -> Result<(Written, Vec<Applied>), String> {
+        let Self { path, before, after, applied } = self;
+        Ok((put(root, seen, path, before, after)?, applied))
+    }
+}
+
+/// Plans a whole file.
+pub(super) fn whole(root: &Root, seen: &Seen, path: &str, content: &str) -> Result<Planned, String> {
     let path = ProjectPath::parse(path).map_err(|refusal| refusal.to_string())?;
     let before = root.read(&path).map_err(|error| failed(&path, &error))?;
     if let Some(before) = before.as_deref().filter(|before| *before != content.as_bytes()) {
         known(seen, &path, before)?;
     }
-    put(root, seen, path, before, content.as_bytes().to_vec())
+    Ok(Planned { path, before, after: content.as_bytes().to_vec(), applied: Vec::new() })
 }
 
-/// Edits a file by search and replace; fills a new or empty one where the only search text is empty.
-pub(super) fn edit_file(
-    root: &Root,
-    seen: &Seen,
-    path: &str,
-    edits: &[Edit],
-) -> Result<(Written, Vec<Applied>), String> {
+/// Plans edits of a file by search and replace; fills a new or empty one where the only search text is empty.
+pub(super) fn edited(root: &Root, seen: &Seen, path: &str, edits: &[Edit]) -> Result<Planned, String> {
     let path = ProjectPath::parse(path).map_err(|refusal| refusal.to_string())?;
     let before = root.read(&path).map_err(|error| failed(&path, &error))?;
     let fills = matches!(edits, [only] if only.search.is_empty());
@@ -50,8 +67,7 @@ pub(super) fn edit_file(
     }
     let edited = edit::apply_to_bytes(before.as_deref().unwrap_or_default(), edits)
         .map_err(|refusal| format!("`{path}` was not edited: {refusal}"))?;
-    let written = put(root, seen, path, before, edited.text.into_bytes())?;
-    Ok((written, edited.applied))
+    Ok(Planned { path, before, after: edited.text.into_bytes(), applied: edited.applied })
 }
 
 fn put(
@@ -90,19 +106,25 @@ pub(super) fn told(written: &Written, applied: &[Applied]) -> String {
     text
 }
 
-/// Applies a patch of several files.
-pub(super) fn apply_patch(root: &Root, seen: &Seen, text: &str) -> ToolAnswer {
-    let refuse = |error: patch::PatchError| ToolAnswer::refusal(format!("nothing was changed: {error}"));
-    let plan = match patch::plan(text, root) {
-        Ok(plan) => plan,
-        Err(error) => return refuse(error),
-    };
+/// Plans a patch of several files; the error is in words for the model.
+pub(super) fn patched(root: &Root, seen: &Seen, text: &str) -> Result<PatchPlan, String> {
+    let plan = patch::plan(text, root).map_err(|error| format!("nothing was changed: {error}"))?;
     for file in &plan.files {
         let before = file.before.as_deref().filter(|before| !before.is_empty());
         if let Some(Err(refusal)) = before.map(|before| known(seen, &file.path, before)) {
-            return ToolAnswer::refusal(format!("nothing was changed: {refusal}"));
+            return Err(format!("nothing was changed: {refusal}"));
         }
     }
+    Ok(plan)
+}
+
+/// Applies a patch of several files.
+pub(super) fn apply_patch(root: &Root, seen: &Seen, text: &str) -> ToolAnswer {
+    let refuse = |error: patch::PatchError| ToolAnswer::refusal(format!("nothing was changed: {error}"));
+    let plan = match patched(root, seen, text) {
+        Ok(plan) => plan,
+        Err(refusal) => return ToolAnswer::refusal(refusal),
+    };
     match patch::carry_out(&plan, root) {
         Ok(()) => {}
         Err(half @ patch::PatchError::Half { .. }) => {

@@ -9,6 +9,7 @@ mod changes;
 pub mod commands;
 pub mod live;
 pub mod policy;
+pub mod preview;
 mod toolbox;
 
 use schemars::JsonSchema;
@@ -120,6 +121,7 @@ pub fn words(content: &[Content]) -> String {
             Content::Text { text: t } | Content::Terminal { text: t } | Content::Code { text: t, .. } => {
                 text.push_str(t);
             }
+            Content::Diff { path, text: t } => text.push_str(&format!("{path}\n{t}")),
             Content::File { path } => text.push_str(path.as_str()),
             Content::Image { .. } => text.push_str("(picture)"),
         }
@@ -142,6 +144,15 @@ pub trait Tool: Sync {
         let _ = arguments;
         unspoken(self.name())
     }
+    /// What a call with these arguments would change, for the person to look at; empty where there is nothing to show.
+    /// Blocking file work, as [`Tool::run`].
+    ///
+    /// # Errors
+    /// The call would be refused; the words are those that the model gets.
+    fn preview(&self, arguments: &Value, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        let _ = (arguments, context);
+        Ok(Vec::new())
+    }
     /// Does it. Blocking file work; call off the async threads.
     fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer;
 }
@@ -154,6 +165,11 @@ trait TypedTool: Sync {
     fn touches(&self, input: &Self::Input) -> Vec<Touch> {
         let _ = input;
         unspoken(Self::NAME)
+    }
+    /// See [`Tool::preview`].
+    fn preview(&self, input: Self::Input, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        let _ = (input, context);
+        Ok(Vec::new())
     }
     fn run(&self, input: Self::Input, context: &ToolContext<'_>) -> ToolAnswer;
 }
@@ -175,6 +191,13 @@ impl<T: TypedTool> Tool for Typed<T> {
 
     fn touches(&self, arguments: &Value) -> Vec<Touch> {
         serde_json::from_value(arguments.clone()).map(|input| self.0.touches(&input)).unwrap_or_default()
+    }
+
+    fn preview(&self, arguments: &Value, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        match serde_json::from_value(arguments.clone()) {
+            Ok(input) => self.0.preview(input, context),
+            Err(error) => Err(unfitting(T::NAME, &error).for_model()),
+        }
     }
 
     fn run(&self, arguments: &Value, context: &ToolContext<'_>) -> ToolAnswer {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::commands::Commands;
 use super::live::{LiveTool, TypedLive, ask_user::AskUser, fetch_url::FetchUrl, job::Job, shell::Shell};
-use super::{TOOLS, Tool};
-use crate::domain::Touch;
+use super::{TOOLS, Tool, ToolContext};
+use crate::domain::{Content, Touch};
 use crate::net::Client;
 
 /// A tool by how it runs.
@@ -40,6 +40,17 @@ impl AnyTool {
         match self {
             Self::Blocking(tool) => tool.schema(),
             Self::Live(tool) => tool.schema(),
+        }
+    }
+
+    /// What a call would change, where the tool can say it; see [`Tool::preview`].
+    ///
+    /// # Errors
+    /// The call would be refused; the words for the model.
+    pub fn preview(&self, arguments: &Value, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        match self {
+            Self::Blocking(tool) => tool.preview(arguments, context),
+            Self::Live(_) => Ok(Vec::new()),
         }
     }
 

@@ -23,6 +23,7 @@ use crate::tui::overlays::{Completion, Offer, Overlay};
 use crate::tui::panes::chat::{Chat, Scene};
 use crate::tui::panes::code::Code;
 use crate::tui::panes::composer::Composer;
+use crate::tui::panes::review::Review;
 use crate::tui::panes::status::Pulling;
 use crate::tui::panes::steps::Steps;
 use crate::tui::text::highlight::Highlighter;
@@ -55,6 +56,8 @@ pub struct UiSettings {
     /// Whether turns begin with a plan where nobody chose.
     pub planning: Planning,
     pub bell: Bell,
+    /// When changes are looked at; decides whether a review is offered.
+    pub review: crate::domain::Review,
 }
 
 /// Shows a text in an editor of the person's own and gives back what became of it.
@@ -170,6 +173,8 @@ pub struct Model {
     pub starting_prompt: Option<String>,
     pub chat: Chat,
     pub code: Code,
+    /// The review in the place of the code, while it is open.
+    pub review: Option<Review>,
     pub steps: Steps,
     pub composer: Composer,
     pub focus: Focus,
@@ -225,6 +230,7 @@ impl Model {
             starting_prompt: None,
             chat: Chat::new(highlighter.clone()),
             code: Code::new(highlighter.clone()),
+            review: None,
             steps: Steps::default(),
             composer: Composer::new(),
             focus: Focus::Composer,
@@ -302,6 +308,8 @@ impl Model {
             (Some(Overlay::Ask(_) | Overlay::Offer(_)), _) => Context::Confirm,
             (Some(Overlay::Help { .. } | Overlay::Picker(_)), _) => Context::List,
             (None, Some(_)) => Context::Search,
+            (None, None) if self.reviews() && self.writes_on_hunk() => Context::Editor,
+            (None, None) if self.reviews() => Context::Review,
             (None, None) => match self.focus {
                 Focus::Composer => Context::Composer,
                 Focus::Chat => Context::Chat,
@@ -474,6 +482,7 @@ impl Model {
         self.files = None;
         self.dialog = None;
         self.rewriting = None;
+        self.review = None;
         self.focus = Focus::Composer;
         stop.into_iter().collect()
     }
@@ -626,7 +635,7 @@ impl Model {
 
     /// Whether the code pane has something to show and is not hidden.
     pub fn code_shown(&self) -> bool {
-        self.code_pane == Visibility::Shown && !self.code.is_empty()
+        self.review.is_some() || (self.code_pane == Visibility::Shown && !self.code.is_empty())
     }
 
     /// Whether the steps have something to show and are not hidden.
@@ -638,7 +647,7 @@ impl Model {
     pub fn focus_on(&mut self, focus: Focus) {
         let can = match focus {
             Focus::Composer | Focus::Chat => true,
-            Focus::Code => !self.code.is_empty(),
+            Focus::Code => !self.code.is_empty() || self.review.is_some(),
             Focus::Steps => !self.view.state.plan.is_empty(),
             Focus::Dialog => self.dialog.is_some(),
         };

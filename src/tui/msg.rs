@@ -85,6 +85,10 @@ pub enum Ask {
     Files,
     File(ProjectPath),
     Export(ExportTarget),
+    /// A review is to be shown.
+    OpenReview,
+    /// A verdict or a comment; what the review is now.
+    Review,
     Pull(String),
     Settings(SettingsAsk),
 }

@@ -4,14 +4,13 @@
 //! Texts only; who decides, and what becomes of a decision, is told elsewhere.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::diff::{DiffKind, DiffLine};
 use super::lines::count;
+pub use crate::domain::review::{HunkId, HunkVerdict as Verdict};
 
 /// Lines shown around a hunk. They also have to be there still when it is applied to a file that went on.
 const CONTEXT: usize = 3;
@@ -19,17 +18,6 @@ const CONTEXT: usize = 3;
 const APART: usize = 2;
 /// Changed lines beyond which a change is a single hunk: comparing must not take long, nor depend on the clock.
 const MOST_COMPARED: usize = 20_000;
-
-/// A hunk of a change, from 1 downwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct HunkId(pub u32);
-
-impl fmt::Display for HunkId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Lines that change together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,18 +29,6 @@ pub struct Hunk {
     pub lines: Vec<DiffLine>,
     /// What it makes of the old lines, every line with its ending: the text to begin an edit of the hunk with.
     pub after: String,
-}
-
-/// What is to become of a hunk. One without a verdict stays as it is in `after`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    Accept,
-    Reject,
-    /// Other lines in its place.
-    Edit {
-        text: String,
-    },
 }
 
 /// The verdicts on a change.
@@ -127,6 +103,15 @@ pub fn apply_to(current: &str, before: &str, after: &str, verdicts: &Verdicts) -
     }
     push(&mut out, now.get(done..).unwrap_or_default());
     Ok(out)
+}
+
+/// Verdicts that take the place of others, carried over to a file that followed those. As [`apply_to`], it touches
+/// only what has to become different.
+pub fn revise(current: &str, before: &str, after: &str, old: &Verdicts, new: &Verdicts) -> Result<String, Stale> {
+    let (stands, wanted) = (compose(before, after, old), compose(before, after, new));
+    // The way from one to the other is a change of its own; taken back the other way round, it is done.
+    let all = hunks(&wanted, &stands).into_iter().map(|hunk| (hunk.id, Verdict::Reject)).collect();
+    apply_to(current, &wanted, &stands, &all)
 }
 
 /// Lines of the old text and what stands in their place.

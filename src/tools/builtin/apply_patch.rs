@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::{ToolAnswer, ToolContext, TypedTool, changes};
-use crate::domain::Touch;
+use super::super::{ToolAnswer, ToolContext, TypedTool, changes, preview};
+use crate::domain::{Content, Touch};
 use crate::workspace::patch;
 
 pub(in crate::tools) struct ApplyPatch;
@@ -28,6 +28,12 @@ impl TypedTool for ApplyPatch {
     fn touches(&self, input: &Input) -> Vec<Touch> {
         let paths = patch::paths(&input.patch).unwrap_or_default();
         paths.into_iter().map(|path| Touch::Write { path }).collect()
+    }
+
+    fn preview(&self, input: Input, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        let plan = changes::patched(context.root, context.seen, &input.patch)?;
+        let files = plan.files.iter();
+        Ok(files.map(|file| preview::diff(&file.path, file.before.as_deref(), file.after.as_deref())).collect())
     }
 
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, changes, writes};
-use crate::domain::Touch;
+use crate::domain::{Content, Touch};
 use crate::workspace::edit::{Edit, Occurrences};
 
 pub(in crate::tools) struct EditFile;
@@ -38,19 +38,24 @@ impl TypedTool for EditFile {
         writes(&input.path)
     }
 
+    fn preview(&self, input: Input, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        Ok(vec![changes::edited(context.root, context.seen, &input.path, &edits_of(input.edits))?.shown()])
+    }
+
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
-        let edits: Vec<Edit> = input
-            .edits
-            .into_iter()
-            .map(|edit| Edit {
-                search: edit.search,
-                replace: edit.replace,
-                occurrences: if edit.all { Occurrences::All } else { Occurrences::Only },
-            })
-            .collect();
-        match changes::edit_file(context.root, context.seen, &input.path, &edits) {
+        let planned = changes::edited(context.root, context.seen, &input.path, &edits_of(input.edits));
+        match planned.and_then(|planned| planned.carry_out(context.root, context.seen)) {
             Ok((written, applied)) => ToolAnswer::text(changes::told(&written, &applied)).with(Effect::Wrote(written)),
             Err(refusal) => ToolAnswer::refusal(refusal),
         }
     }
+}
+
+fn edits_of(replacements: Vec<Replacement>) -> Vec<Edit> {
+    let edit = |edit: Replacement| Edit {
+        search: edit.search,
+        replace: edit.replace,
+        occurrences: if edit.all { Occurrences::All } else { Occurrences::Only },
+    };
+    replacements.into_iter().map(edit).collect()
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Effect, ToolAnswer, ToolContext, TypedTool, changes, writes};
-use crate::domain::Touch;
+use crate::domain::{Content, Touch};
 
 pub(in crate::tools) struct WriteFile;
 
@@ -26,9 +26,14 @@ impl TypedTool for WriteFile {
         writes(&input.path)
     }
 
+    fn preview(&self, input: Input, context: &ToolContext<'_>) -> Result<Vec<Content>, String> {
+        Ok(vec![changes::whole(context.root, context.seen, &input.path, &input.content)?.shown()])
+    }
+
     fn run(&self, input: Input, context: &ToolContext<'_>) -> ToolAnswer {
-        match changes::write_whole(context.root, context.seen, &input.path, &input.content) {
-            Ok(written) => {
+        let planned = changes::whole(context.root, context.seen, &input.path, &input.content);
+        match planned.and_then(|planned| planned.carry_out(context.root, context.seen)) {
+            Ok((written, _)) => {
                 let lines = input.content.lines().count();
                 ToolAnswer::text(format!("wrote `{}`, {lines} lines", written.path)).with(Effect::Wrote(written))
             }

@@ -21,6 +21,7 @@ mod redo;
 mod redo_step;
 mod rename;
 mod retry;
+mod review;
 mod sessions;
 mod settings;
 mod skip;
@@ -61,6 +62,7 @@ pub static COMMANDS: &[Command] = &[
     model::COMMAND,
     files::COMMAND,
     diff::COMMAND,
+    review::COMMAND,
     undo::COMMAND,
     redo::COMMAND,
     checkpoints::COMMAND,

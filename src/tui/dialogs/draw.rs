@@ -178,7 +178,8 @@ fn preview(
     for (index, content) in request.preview.iter().enumerate() {
         let feed = dialog.colours.get(index).and_then(Option::as_ref);
         match content {
-            Content::Code { language, text } if language == "diff" => {
+            Content::Diff { path, text } => {
+                rows.push(Line::styled(single_line(path.as_str()), theme.style(Role::Heading)));
                 rows.extend(text.lines().take(MOST_LINES).flat_map(|line| wrap_hard(&diff_line(line, theme), width)));
             }
             Content::Code { text, .. } => {

@@ -90,6 +90,15 @@ actions! {
     Export = "export": "export the project",
     Redraw = "redraw": "draw the screen anew",
     Suspend = "suspend": "suspend to the shell",
+    Review = "review": "review the last turn's changes",
+    AcceptHunk = "accept_hunk": "accept the hunk",
+    RejectHunk = "reject_hunk": "reject the hunk",
+    EditHunk = "edit_hunk": "edit the hunk's lines",
+    CommentHunk = "comment_hunk": "comment on the hunk",
+    AcceptFile = "accept_file": "accept the whole file",
+    RejectFile = "reject_file": "reject the whole file",
+    FinishReview = "finish_review": "finish the review",
+    SendReview = "send_review": "send the review to the model",
     SettingsScreen = "settings_screen": "keys, models and settings",
     NextTab = "next_tab": "the other half",
     MakeActive = "make_active": "let this provider answer",
@@ -140,6 +149,10 @@ pub enum Context {
     Search,
     /// A question to be answered.
     Confirm,
+    /// The review of a turn's changes.
+    Review,
+    /// Lines or a comment that are being written in the review.
+    Editor,
     /// The settings screen.
     Settings,
     /// A call that waits for approval.
@@ -164,6 +177,8 @@ impl Context {
         Self::List,
         Self::Search,
         Self::Confirm,
+        Self::Review,
+        Self::Editor,
         Self::Settings,
         Self::Approval,
         Self::Question,
@@ -183,6 +198,8 @@ impl Context {
             Self::List => "list",
             Self::Search => "search",
             Self::Confirm => "confirm",
+            Self::Review => "review",
+            Self::Editor => "editor",
             Self::Settings => "settings",
             Self::Approval => "approval",
             Self::Question => "question",

@@ -167,6 +167,8 @@ fn keys_of(model: &Model, context: Context, width: u16) -> Vec<Line<'static>> {
         Context::Question => "a question of the model",
         Context::Plan => "a plan to approve",
         Context::Field => "words in a dialog",
+        Context::Review => "review",
+        Context::Editor => "lines and comments",
         Context::Settings => "settings",
     };
     let mut lines = vec![Line::styled(title, theme.style(Role::Heading))];

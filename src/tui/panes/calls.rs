@@ -104,7 +104,10 @@ fn tail(text: &str, most: usize, role: Role, around: Around<'_>) -> Vec<Line<'st
 
 fn content_text(content: &Content) -> &str {
     match content {
-        Content::Text { text } | Content::Code { text, .. } | Content::Terminal { text } => text,
+        Content::Text { text }
+        | Content::Code { text, .. }
+        | Content::Diff { text, .. }
+        | Content::Terminal { text } => text,
         Content::File { path } => path.as_str(),
         Content::Image { .. } => "(picture)",
     }

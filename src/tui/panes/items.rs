@@ -4,7 +4,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{
-    ChangeKind, CheckResult, CheckRun, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime, Live,
+    Author, ChangeKind, CheckResult, CheckRun, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime, Live,
     PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
 use crate::tui::panes::calls;
@@ -170,6 +170,9 @@ pub fn change_line(change: &FileChange, around: Around<'_>) -> Line<'static> {
     let mut spans = vec![Span::styled(format!("{letter} "), theme.style(role)), Span::styled(path, path_style)];
     for (text, role) in counts {
         spans.push(Span::styled(format!(" {text}"), theme.style(role)));
+    }
+    if change.author == Author::Person {
+        spans.push(Span::styled("  by your review", theme.style(Role::Dim)));
     }
     Line::from(spans)
 }

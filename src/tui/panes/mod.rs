@@ -10,6 +10,7 @@ pub mod difference;
 pub mod document;
 pub mod format;
 pub mod items;
+pub mod review;
 pub mod scroll;
 pub mod status;
 pub mod steps;

@@ -30,6 +30,8 @@ pub struct StatusScene<'a> {
     pub phase_since: Option<Timestamp>,
     pub saving: &'a Saving,
     pub pulling: Option<&'a Pulling>,
+    /// Files whose changes wait for a review, if one is offered.
+    pub to_review: Option<usize>,
     /// Keys with what they do, most important first.
     pub keys: &'a [(String, &'static str)],
     pub now: Timestamp,
@@ -121,6 +123,9 @@ fn pieces(scene: StatusScene<'_>) -> Vec<Piece> {
     }
     let model = scene.model.map_or_else(|| "no model yet".to_owned(), |m| single_line(&m.reference.to_string()));
     out.push(Piece { rank: 4, text: model, role: Role::Text });
+    if let Some(files) = scene.to_review {
+        out.push(Piece { rank: 5, text: format!("{} to review", plural(files, "file")), role: Role::Info });
+    }
     if state.usage.total() > 0 {
         let text = format!("↑{} ↓{}", count(state.usage.input()), count(state.usage.output()));
         out.push(Piece { rank: 2, text, role: Role::Dim });

@@ -86,6 +86,7 @@ fn fold_further(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
             model.code.turn_started();
             model.front_by = FrontBy::Course;
             model.steps.to_start();
+            model.close_review();
         }
         FactBody::MessageQueued { .. }
         | FactBody::QueuedTaken { .. }
@@ -94,7 +95,10 @@ fn fold_further(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
         | FactBody::QueueHeld { .. }
         | FactBody::Steered { .. } => super::overlays::refresh_queue(model),
         FactBody::FileChanged { change } => model.code.changed(change),
-        FactBody::Undone { .. } | FactBody::Redone { .. } | FactBody::Rewound { .. } => model.code.settle(&model.view),
+        FactBody::Undone { .. } | FactBody::Redone { .. } | FactBody::Rewound { .. } => {
+            model.code.settle(&model.view);
+            model.close_review();
+        }
         FactBody::TurnEnded { outcome, .. } => return turn_ended(model, outcome),
         _ => {}
     }

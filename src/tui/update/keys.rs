@@ -15,7 +15,7 @@ use crate::tui::panes::composer::Edit;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::view::layout::Focus;
 
-use super::{dialogs, overlays};
+use super::{dialogs, overlays, review};
 
 /// From this likeness on, from 0 to 1, a mistyped command is taken for another.
 const LIKELY: f64 = 0.75;
@@ -55,6 +55,8 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
         Context::Approval | Context::Question | Context::Plan | Context::Field => {
             dialogs::key(model, key, action, typed)
         }
+        Context::Review => review::key(model, action, typed),
+        Context::Editor => review::editor_key(model, key, action, typed),
         _ => match (action, typed) {
             (Some(action), _) => act(model, action),
             // A letter that means nothing here is the beginning of a message.
@@ -85,6 +87,12 @@ pub fn paste(model: &mut Model, text: &str) {
     model.pressed = model.now;
     if model.overlay.is_none() && model.search.is_none() && model.focus == Focus::Dialog {
         return dialogs::paste(model, &text);
+    }
+    if model.overlay.is_none()
+        && model.reviews()
+        && let Some(writing) = model.writing()
+    {
+        return writing.text.paste(&text);
     }
     match (&mut model.overlay, &mut model.search) {
         (Some(Overlay::Picker(picker)), _) => {
@@ -220,6 +228,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::NewSession => return model.leave_session(),
         Action::Export => model.open_export_picker(),
         Action::FileList => return model.open_file_picker(),
+        Action::Review => return model.open_review(),
         Action::Redraw => return vec![Cmd::Repaint],
         Action::Suspend => return vec![Cmd::Suspend],
         Action::CopyMessage => return model.copy_answer(),

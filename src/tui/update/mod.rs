@@ -6,6 +6,7 @@ mod keys;
 mod mouse;
 mod overlays;
 mod replies;
+mod review;
 mod settings;
 
 use crate::tui::cmd::Cmd;
@@ -58,6 +59,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
             Vec::new()
         }
         Msg::Edited(Ok(text)) => {
+            if let Some(writing) = model.writing() {
+                writing.text.set(clean(&text).trim_end());
+                return Vec::new();
+            }
             model.composer.set(clean(&text).trim_end());
             Vec::new()
         }

@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::overlays::Overlay;
 use crate::tui::view::layout::Focus;
 
-use super::keys;
+use super::{keys, review};
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: isize = 3;
@@ -35,6 +35,11 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
         None if model.areas.dialog.contains(at) => {
             if let Some(dialog) = &mut model.dialog {
                 dialog.scroll = dialog.scroll.saturating_add_signed(rows);
+            }
+        }
+        None if model.areas.code.contains(at) && model.review.is_some() => {
+            if let Some(review) = &mut model.review {
+                review.scroll_by(rows);
             }
         }
         None if model.areas.code.contains(at) => model.code.scroll_by(rows),
@@ -66,6 +71,9 @@ fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
     if areas.dialog.contains(at) {
         model.focus_on(Focus::Dialog);
         return Vec::new();
+    }
+    if model.review.is_some() && (areas.code.contains(at) || model.writes_on_hunk()) {
+        return review::click(model, at);
     }
     if areas.code.contains(at) {
         if let Some(path) = model.code.tab_at(at.x, at.y) {

@@ -93,6 +93,13 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             model.tell(&single_line(&text));
             Vec::new()
         }
+        (ask @ (Ask::OpenReview | Ask::Review), Reply::Review { review, refused }) => {
+            model.show_review(review, ask == Ask::OpenReview);
+            if let Some(fault) = refused {
+                model.fail(&fault);
+            }
+            Vec::new()
+        }
         (Ask::Pull(_), _) => {
             model.pulling = None;
             vec![Cmd::Ask { op: Op::Describe, ask: Ask::Describe }]

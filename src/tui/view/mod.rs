@@ -20,6 +20,7 @@ use crate::tui::overlays::{Listed, Overlay};
 use crate::tui::panes::chat::{ChatFrame, Moved};
 use crate::tui::panes::code::CodeScene;
 use crate::tui::panes::format::plural;
+use crate::tui::panes::review::{Hand, ReviewScene};
 use crate::tui::panes::status::{self, Pulling, StatusScene};
 use crate::tui::panes::steps::{self, StepsScene};
 use crate::tui::text::sanitize::{clean, single_line};
@@ -79,6 +80,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
     let field = sheet.and_then(|sheet| dialog::draw(model, &sheet, areas.dialog, buffer));
     let caret = draw_composer(model, areas.composer, buffer);
     draw_status(model, areas.status, buffer);
+    let writing = draw_writing(model, buffer);
     overlay::completion(model, buffer);
     let over = overlay::overlay(model, buffer);
     let cursor = match (&model.overlay, &model.search) {
@@ -87,7 +89,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
             let x = areas.rule.x.saturating_add(u16::try_from(width_of(search) + 10).unwrap_or(u16::MAX));
             Some(Position::new(x.min(areas.rule.right().saturating_sub(1)), areas.rule.y))
         }
-        (None, None) => field.or(caret.filter(|_| model.focus == Focus::Composer)),
+        (None, None) => field.or(writing).or(caret.filter(|_| model.focus == Focus::Composer)),
     };
     // Rows can be scrolled by the terminal only as a whole.
     let whole = areas.chat.width == screen.width && model.overlay.is_none() && model.completion.is_none();
@@ -164,7 +166,21 @@ fn draw_chat(model: &mut Model, area: Rect, buffer: &mut Buffer) -> ChatFrame {
 
 fn draw_code(model: &mut Model, area: Rect, buffer: &mut Buffer) {
     let search = if model.focus == Focus::Code { model.search.as_deref().unwrap_or("") } else { "" };
-    model.code.draw(area, buffer, CodeScene { theme: &model.theme, search });
+    match &mut model.review {
+        Some(review) => {
+            let focus = if model.focus == Focus::Code { Hand::Here } else { Hand::Elsewhere };
+            review.draw(area, buffer, ReviewScene { theme: &model.theme, keys: &model.settings.keys, hand: focus });
+        }
+        None => model.code.draw(area, buffer, CodeScene { theme: &model.theme, search }),
+    }
+}
+
+/// The window in which a hunk's lines, or a comment, are written.
+fn draw_writing(model: &mut Model, buffer: &mut Buffer) -> Option<Position> {
+    if !model.reviews() || model.overlay.is_some() {
+        return None;
+    }
+    model.review.as_mut()?.draw_writing(buffer, &model.theme)
 }
 
 /// The rule above the composer, which shows the focus, and the lines between the panes.
@@ -191,6 +207,7 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
     let word = match (&model.search, model.focus) {
         (Some(search), _) => format!(" search: {} ", single_line(search)),
         (None, Focus::Chat) => " chat ".to_owned(),
+        (None, Focus::Code) if model.review.is_some() => " review ".to_owned(),
         (None, Focus::Code) => " code ".to_owned(),
         (None, Focus::Steps) => " steps ".to_owned(),
         (None, Focus::Composer | Focus::Dialog) => return,
@@ -283,6 +300,7 @@ fn draw_status(model: &Model, area: Rect, buffer: &mut Buffer) {
             model: model.model_info(),
             phase_since: model.phase_since,
             saving: &model.saving,
+            to_review: model.to_review(),
             pulling: model.pulling.as_ref(),
             keys: &keys,
             now: model.now,
@@ -347,6 +365,9 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             } else if !model.composer.is_empty() {
                 add(Action::Send, "send");
             }
+            if model.to_review().is_some() {
+                add(Action::Review, "review");
+            }
             if model.code_shown() && model.areas.code.is_empty() {
                 add(Action::FocusCode, "code");
             } else if model.areas.chat.is_empty() {
@@ -383,6 +404,19 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             add(Action::CycleMode, "mode");
         }
         Context::Field => add(Action::Dismiss, "back"),
+        Context::Review => {
+            add(Action::AcceptHunk, "accept");
+            add(Action::RejectHunk, "reject");
+            add(Action::EditHunk, "edit");
+            add(Action::CommentHunk, "comment");
+            add(Action::FinishReview, "finish");
+            add(Action::SendReview, "send");
+        }
+        Context::Editor => {
+            add(Action::Accept, "keep");
+            add(Action::Dismiss, "back");
+            add(Action::ExternalEditor, "your editor");
+        }
         _ => add(Action::FocusComposer, "write"),
     }
     keys
