@@ -19,7 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
     ("tools", &["workspace", "sandbox", "net", "domain"]),
-    ("agent", &["providers", "tools", "workspace", "domain"]),
+    ("analysis", &["workspace", "domain"]),
+    ("skills", &["tools", "workspace", "sandbox", "config", "domain"]),
+    ("agent", &["analysis", "skills", "config", "providers", "tools", "workspace", "domain"]),
     (
         "engine",
         &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
@@ -37,6 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "net",
             "providers",
             "sandbox",
+            "skills",
             "storage",
             "tools",
             "tui",
@@ -61,6 +64,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("keyring::", &["keychain"]),
     ("zip::write", &["export"]),
     ("candle_core::", &["providers"]),
+    ("tree_sitter::", &["analysis", "tools"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

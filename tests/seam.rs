@@ -3,6 +3,10 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/compaction.rs"]
+mod compaction;
+#[path = "seam/memory.rs"]
+mod memory;
 #[path = "seam/titles.rs"]
 mod titles;
 #[path = "seam/world.rs"]

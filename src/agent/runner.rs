@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::answer::Call;
 use super::person::Asking;
 use super::turn::{Stop, Turn, blocking, internal};
+use super::{hooking, instructions, subagent};
 use crate::domain::{
     ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
     StepId, Touch,
@@ -34,7 +35,10 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let touches = tool.touches(&arguments);
     // Who else may change files: commands, and tools of others.
     let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
-    if let Some(refusal) = permit(turn, call, &arguments, touches).await? {
+    if let Some(refusal) = permit(turn, call, &arguments, touches.clone()).await? {
+        return Ok(refusal);
+    }
+    if let Some(refusal) = hooking::before_tool(turn, call, &arguments).await {
         return Ok(refusal);
     }
     turn.out.phase(Phase::Running { tool: call.name.clone() });
@@ -50,8 +54,10 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
-    let answer = settle_plan(turn, answer).await?;
-    Ok(trimmed(answer))
+    let mut answer = trimmed(settle_plan(turn, answer).await?);
+    instructions::tell_nested(turn, &touches, &mut answer).await;
+    hooking::after_tool(turn, call, &mut answer).await;
+    Ok(answer)
 }
 
 /// Asks the policy, and the person where the policy says so. `Some` is the answer of a call that does
@@ -166,6 +172,10 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
             Wish::Output(text) => {
                 turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
                 turn.out.flush().await;
+            }
+            Wish::Task { prompt, tools, answer } => {
+                let report = Box::pin(subagent::run(turn, &id, prompt, tools)).await?;
+                answer.send(report).ok();
             }
             Wish::Question { text, choices, answer } => {
                 let question = Question { turn: turn.input.turn, call: id.clone(), text, choices };

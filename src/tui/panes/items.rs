@@ -3,10 +3,11 @@
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
+use crate::domain::memory::estimate;
 use crate::domain::session::CallAnswer;
 use crate::domain::{
-    ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime,
-    PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
+    ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Dropped, Fault, FileChange, Item, ItemKind,
+    Lifetime, PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
 use crate::tui::text::sanitize::{clean, single_line};
@@ -36,6 +37,7 @@ pub fn foldable(kind: &ItemKind) -> bool {
         ItemKind::Reasoning { .. } => true,
         ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Line,
         ItemKind::Check { run } => !run.findings.is_empty(),
+        ItemKind::Compacted { .. } => true,
         _ => false,
     }
 }
@@ -93,6 +95,11 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
         }
         ItemKind::PlanDecided { decision, .. } => plan_decided(decision, around),
         ItemKind::Check { run } => check(run, around),
+        ItemKind::Attached { name, text, .. } => {
+            let text = format!("gave the model {name}, about {} tokens", count(estimate(text.len())));
+            marked("@", Role::Info, &single_line(&text), Role::Dim, around)
+        }
+        ItemKind::Compacted { summary, dropped } => compacted(summary, dropped, around),
         ItemKind::Notice { text } => marked("·", Role::Info, &clean(text), Role::Dim, around),
         ItemKind::Ended { turn, outcome } => ended(item, *turn, outcome, around),
         ItemKind::Undone { paths, more, .. } => {
@@ -127,6 +134,23 @@ fn names(paths: &[crate::domain::ProjectPath], more: u64) -> String {
         parts.push(format!("{more} folders or links"));
     }
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+/// What a compaction left out, and, unfolded, what the model is told instead.
+fn compacted(summary: &str, dropped: &[Dropped], around: Around<'_>) -> Vec<Line<'static>> {
+    let tokens = dropped.iter().map(|one| one.tokens).sum();
+    let head = format!("compacted about {} tokens into a summary; `/compact undo` takes it back", count(tokens));
+    let mut out = marked(if around.expanded { "▾" } else { "▸" }, Role::Info, &head, Role::Dim, around);
+    if around.expanded {
+        for one in dropped.iter().take(MOST_LINES) {
+            let line = format!("turn {}: {}, about {} tokens", one.turn, one.what, count(one.tokens));
+            out.extend(marked("−", Role::Dim, &single_line(&line), Role::Dim, around));
+        }
+        for line in clean(summary).lines().take(MOST_LINES) {
+            out.extend(marked(" ", Role::Dim, line, Role::Dim, around));
+        }
+    }
+    out
 }
 
 fn user(text: &str, around: Around<'_>) -> Vec<Line<'static>> {
