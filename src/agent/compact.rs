@@ -21,6 +21,8 @@ use crate::tools;
 const COMPACT_PROMPT: &str = include_str!("../../assets/prompts/compact.md");
 /// Turns that stay word for word.
 const KEPT_TURNS: usize = 2;
+/// The part of the window that turns may take that stay word for word, as a divisor.
+const KEPT_SHARE: u64 = 4;
 /// Bytes of the transcript that the summary is made from, where the window is not known.
 const TRANSCRIPT: usize = 240_000;
 /// Tokens of the summary at most.
@@ -43,8 +45,9 @@ pub struct Candidate {
 }
 
 /// The oldest part of a conversation: all but the newest turns, or, where there are no more than those, all
-/// but fewer of them. `None` where nothing is left to put together.
-pub fn candidate(state: &SessionState) -> Option<Candidate> {
+/// but fewer of them. Newest turns that would fill a good part of the window do not stay either. `None` where
+/// nothing is left to put together.
+pub fn candidate(state: &SessionState, window: Option<u64>) -> Option<Candidate> {
     let last = state.compactions.last();
     let from = last.map(|compaction| compaction.up_to);
     let items: Vec<&Item> = state.items.iter().filter(|item| Some(item.seq) > from).collect();
@@ -54,7 +57,13 @@ pub fn candidate(state: &SessionState) -> Option<Candidate> {
         .filter(|(_, item)| matches!(item.kind, ItemKind::User { .. }))
         .map(|(index, _)| index)
         .collect();
-    let kept = KEPT_TURNS.min(turns.len().saturating_sub(1));
+    let fits = |kept: usize| {
+        let first = turns.get(turns.len() - kept).copied().unwrap_or(items.len());
+        let bytes: usize = weighed(items.iter().skip(first).copied()).1;
+        window.is_none_or(|window| estimate(bytes) * KEPT_SHARE <= window)
+    };
+    let most = KEPT_TURNS.min(turns.len().saturating_sub(1));
+    let kept = (0..=most).rev().find(|kept| fits(*kept)).unwrap_or(0);
     let end = if kept == 0 { items.len() } else { *turns.get(turns.len() - kept)? };
     let chosen: Vec<Item> = items.get(..end)?.iter().map(|item| (*item).clone()).collect();
     let speaks = chosen.iter().any(|item| matches!(item.kind, ItemKind::Answer { .. } | ItemKind::Call { .. }));
@@ -79,7 +88,7 @@ pub async fn compact(
     provider: &Arc<dyn Provider>,
     cancel: &CancellationToken,
 ) -> Result<Compacted, Fault> {
-    let Some(candidate) = candidate(state) else {
+    let Some(candidate) = candidate(state, model.window) else {
         return Err(Fault::new(FaultClass::Invalid, "there is nothing to compact yet")
             .hint("compact after a turn has come to an answer, or start afresh with /new"));
     };
@@ -167,7 +176,7 @@ fn ledger(items: &[Item]) -> Vec<Dropped> {
             ItemKind::User { turn, .. } | ItemKind::Answer { turn, .. } | ItemKind::Call { turn, .. } => Some(*turn),
             _ => None,
         });
-        let (what, bytes) = weighed(part);
+        let (what, bytes) = weighed(part.iter());
         if bytes > 0 {
             all.push(Dropped { turn: turn.unwrap_or_default(), what, tokens: estimate(bytes) });
         }
@@ -176,7 +185,7 @@ fn ledger(items: &[Item]) -> Vec<Dropped> {
     all
 }
 
-fn weighed(items: &[Item]) -> (String, usize) {
+fn weighed<'i>(items: impl Iterator<Item = &'i Item>) -> (String, usize) {
     let (mut said, mut answered, mut attached, mut bytes) = (0, 0, 0, 0);
     let mut calls: BTreeMap<&str, usize> = BTreeMap::new();
     for item in items {

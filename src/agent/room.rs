@@ -19,7 +19,7 @@ pub async fn history(turn: &mut Turn, protocol: TurnProtocol, newest: &Message) 
         return Ok(messages);
     }
     // A summary that cannot be made is no reason not to try the turn.
-    if summarize(turn).await? { Ok(rebuilt(turn, protocol, messages)) } else { Ok(messages) }
+    if summarize(turn).await? { Ok(rebuilt(turn, protocol)) } else { Ok(messages) }
 }
 
 /// Makes room when a request came back as too long; whether it is worth another one.
@@ -45,7 +45,7 @@ async fn make(turn: &mut Turn, messages: &mut Vec<Message>) -> Result<bool, Stop
     // One summary a turn is enough; what a turn itself gathers can be shortened again and again.
     if std::mem::replace(&mut turn.room, Room::Made) == Room::AsItWas && summarize(turn).await? {
         let own = messages.split_off(turn.history.min(messages.len()));
-        *messages = rebuilt(turn, TurnProtocol::Tools, std::mem::take(messages));
+        *messages = rebuilt(turn, TurnProtocol::Tools);
         messages.extend(own);
         made = true;
     }
@@ -57,10 +57,9 @@ async fn make(turn: &mut Turn, messages: &mut Vec<Message>) -> Result<bool, Stop
     Ok(made)
 }
 
-fn rebuilt(turn: &mut Turn, protocol: TurnProtocol, before: Vec<Message>) -> Vec<Message> {
-    let after = request::history(&turn.input.before, protocol);
-    // A summary that is longer than what it stands for is of no use.
-    let messages = if compact::size(&after) < compact::size(&before) { after } else { before };
+/// The turns before this one, as they are told now.
+fn rebuilt(turn: &mut Turn, protocol: TurnProtocol) -> Vec<Message> {
+    let messages = request::history(&turn.input.before, protocol);
     turn.history = messages.len();
     messages
 }
@@ -72,7 +71,7 @@ fn is_tight(turn: &Turn, tokens: u64) -> bool {
 
 /// Puts the turns before this one into a summary; whether that was done.
 async fn summarize(turn: &mut Turn) -> Result<bool, Stop> {
-    if compact::candidate(&turn.input.before).is_none() {
+    if compact::candidate(&turn.input.before, turn.input.model.window).is_none() {
         return Ok(false);
     }
     let text = "the model's window is nearly full: putting the oldest part into a summary".to_owned();

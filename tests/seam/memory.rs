@@ -133,7 +133,7 @@ async fn the_map_comes_last_and_is_within_its_budget() {
 #[tokio::test]
 async fn commands_and_skills_are_taken_as_people_have_them() {
     let plays = vec![call(&[("skill", r#"{"name":"pdf"}"#)]), text("Read.")];
-    let mut world = World::new(TurnProtocol::Tools, plays).await;
+    let mut world = World::trusted(plays, |_| {}).await;
     world.put(
         ".claude/commands/review.md",
         "---\ndescription: Look closely\n---\nReview $1 for $ARGUMENTS. See @a.txt\n",
@@ -200,4 +200,71 @@ async fn a_task_with_all_tools_is_under_the_same_policy_and_its_changes_can_be_u
     turn(&mut world, "go").await;
     assert_eq!(world.file("c.txt"), None);
     assert!(newest(&world.requests()[6]).contains("not allowed"));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_trusted_brings_no_commands_and_no_skills() {
+    let mut world = World::new(TurnProtocol::Tools, vec![text("Hm.")]).await;
+    world.put(".claude/commands/review.md", "Review.");
+    world.put(".kiln/skills/pdf/SKILL.md", "---\nname: pdf\ndescription: Makes PDF files\n---\n");
+    world.put("AGENTS.md", "Use tabs.");
+    turn(&mut world, "/review x").await;
+    let requests = world.requests();
+    assert!(newest(&requests[0]).starts_with("/review x"), "the words stay as they are");
+    assert!(!requests[0].system.contains("pdf") && requests[0].tools.iter().all(|tool| tool.name != "skill"));
+    assert!(requests[0].system.contains("has not trusted"), "instructions are told as what they are");
+}
+
+fn hooks(rows: &str) -> Vec<kiln::skills::hooks::Hook> {
+    let settings: kiln::config::Settings = toml::from_str(rows).unwrap();
+    settings.hooks.iter().map(|row| kiln::skills::hooks::Hook::new(row).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_hook_stops_a_call_before_it_runs_and_speaks_after_one() {
+    let rows = r#"
+        [[hooks]]
+        event = "before_tool"
+        match = "write_.*"
+        command = "grep -q '\"path\":\"no.txt\"' && { echo 'not this one'; exit 2; }; exit 0"
+        [[hooks]]
+        event = "after_tool"
+        command = "echo 'mind the tests'; exit 2"
+        [[hooks]]
+        event = "turn_end"
+        command = "cat > told.json"
+    "#;
+    let plays = vec![
+        call(&[
+            ("write_file", r#"{"path":"no.txt","content":"x"}"#),
+            ("write_file", r#"{"path":"yes.txt","content":"x"}"#),
+        ]),
+        text("Done."),
+    ];
+    let rows = hooks(rows);
+    let mut world = World::trusted(plays, move |parts| parts.memory.hooks = rows).await;
+    assert_eq!(turn(&mut world, "go").await, TurnOutcome::Completed);
+    assert_eq!((world.file("no.txt"), world.file("yes.txt").as_deref()), (None, Some("x")), "{:?}", notices(&world));
+    let told = newest(&world.requests()[1]);
+    assert!(told.contains("not this one") && told.contains("mind the tests"), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&world.file("told.json").unwrap()).unwrap();
+    assert_eq!((json["event"].as_str(), json["completed"].as_bool()), (Some("turn_end"), Some(true)));
+}
+
+#[tokio::test]
+async fn a_hook_stops_a_turn_before_anything_is_sent_and_a_broken_one_is_told() {
+    let rows = r#"
+        [[hooks]]
+        event = "turn_start"
+        command = "exit 7"
+        [[hooks]]
+        event = "turn_start"
+        command = "echo 'the build is frozen'; exit 2"
+    "#;
+    let rows = hooks(rows);
+    let mut world = World::trusted(vec![text("Hm.")], move |parts| parts.memory.hooks = rows).await;
+    let TurnOutcome::Failed { fault } = turn(&mut world, "go").await else { panic!() };
+    assert!(fault.sentence.contains("the build is frozen"), "{fault:?}");
+    assert!(world.requests().is_empty());
+    assert!(notices(&world).iter().any(|text| text.contains("`exit 7` failed: exit code 7")), "{:?}", notices(&world));
 }

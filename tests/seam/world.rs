@@ -177,11 +177,22 @@ impl World {
     pub async fn with_window(window: u64, plays: Vec<Play>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("project")).unwrap();
-        Self::over_model(folder, TurnProtocol::Tools, Some(window), plays).await
+        Self::over_model(folder, TurnProtocol::Tools, Some(window), plays, |_| {}).await
+    }
+
+    /// A world in which the person trusts the project's folder, with parts of the test's choice.
+    pub async fn trusted(plays: Vec<Play>, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        let trust = |parts: &mut Parts| {
+            parts.defaults.trust = kiln::tools::policy::Trust::Trusted;
+            change(parts);
+        };
+        Self::over_model(folder, TurnProtocol::Tools, None, plays, trust).await
     }
 
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
-        Self::over_model(folder, protocol, None, plays).await
+        Self::over_model(folder, protocol, None, plays, |_| {}).await
     }
 
     async fn over_model(
@@ -189,6 +200,7 @@ impl World {
         protocol: TurnProtocol,
         window: Option<u64>,
         plays: Vec<Play>,
+        change: impl FnOnce(&mut Parts) + Send + 'static,
     ) -> Self {
         let player = Arc::new(Player {
             plays: Mutex::new(plays.into()),
@@ -201,7 +213,11 @@ impl World {
         let registry =
             Registry::new(Catalogue::builtin().unwrap(), settings, net).with_provider("player".into(), player.clone());
         let path = folder.path().to_owned();
-        let parts = async move { Ok(parts(&path, registry).await) };
+        let parts = async move {
+            let mut parts = parts(&path, registry).await;
+            change(&mut parts);
+            Ok(parts)
+        };
         let (engine, task) = kiln::engine::start(parts);
         let events = engine.subscribe();
         Self { folder, protocol, player, engine, task, events, view: SessionView::empty(), seen: Vec::new() }
