@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod analysis;
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod domain;

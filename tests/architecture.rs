@@ -21,7 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tools", &["workspace", "sandbox", "net", "domain"]),
     ("analysis", &["workspace", "domain"]),
     ("skills", &["tools", "workspace", "sandbox", "config", "domain"]),
-    ("agent", &["analysis", "skills", "config", "providers", "tools", "workspace", "domain"]),
+    ("checks", &["workspace", "domain"]),
+    ("agent", &["analysis", "checks", "skills", "config", "providers", "tools", "workspace", "domain"]),
     (
         "engine",
         &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
@@ -64,7 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("keyring::", &["keychain"]),
     ("zip::write", &["export"]),
     ("candle_core::", &["providers"]),
-    ("tree_sitter::", &["analysis", "tools"]),
+    ("tree_sitter::", &["analysis", "checks", "tools"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

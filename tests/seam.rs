@@ -3,6 +3,8 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/checking.rs"]
+mod checking;
 #[path = "seam/compaction.rs"]
 mod compaction;
 #[path = "seam/memory.rs"]

@@ -31,6 +31,13 @@ pub struct Call {
     live: LiveFile,
 }
 
+impl Call {
+    /// A call that Kiln makes for itself: the person is asked as for the model's.
+    pub fn of_kiln(id: String, name: &str) -> Self {
+        Self { id, name: name.to_owned(), ..Self::default() }
+    }
+}
+
 /// A `write_file` call's file on the screen.
 #[derive(Debug, Default)]
 struct LiveFile {

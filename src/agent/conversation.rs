@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::answer::{Answer, Call, TextSink, ask};
+use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
+use super::loops::Circle;
 use super::memory;
 use super::person::Word;
 use super::request;
@@ -16,6 +18,8 @@ use crate::tools::{Effect, ToolAnswer};
 
 /// Times a fenced answer with refused paths is asked for again.
 const REPAIRS: u32 = 2;
+/// The answer that ends a turn which goes in circles.
+const STOP: &str = "stop the turn";
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -50,6 +54,7 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
 async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
     let mut reminders = 0;
     for _ in 0..turn.input.limits.requests {
+        turn.within_limits()?;
         hear(turn, &mut messages).await;
         let mut sink = PlainText::default();
         let request = chat_request(turn, TurnProtocol::Tools, &messages);
@@ -71,6 +76,11 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 reminders += 1;
                 messages.push(Message::text(Role::Assistant, sink.all));
                 messages.push(Message::text(Role::User, reminder));
+                continue;
+            }
+            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+                messages.push(Message::text(Role::Assistant, sink.all));
+                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -178,9 +188,48 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
             ),
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
+        let said = runner::words(&tool_answer);
         results.push(publish_answer(turn, call, tool_answer).await);
+        if let Some(circle) = turn.circles.record(&call.name, &call.json, &said) {
+            break_circle(turn, call, circle, &mut results).await?;
+        }
     }
     Ok(results)
+}
+
+/// The model does the same again and again: the person says what becomes of it.
+async fn break_circle(turn: &mut Turn, call: &Call, circle: Circle, results: &mut [Part]) -> Result<(), Stop> {
+    let brief: String = call.json.chars().take(120).collect();
+    let text = format!(
+        "the model has called `{}` {} times with the same arguments and the same answer: {brief}",
+        call.name, circle.times
+    );
+    let choices = [STOP, "let it go on", "tell it to try another way"];
+    let id = format!("{}-circle-{}", call.id, circle.told);
+    match runner::ask_person(turn, id, text.clone(), choices.map(str::to_owned).to_vec()).await? {
+        Some(answer) if answer == choices[1] => return Ok(()),
+        Some(answer) if answer == STOP => {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, text).hint("say it differently, or choose another model"),
+            ));
+        }
+        // Nobody stopped it the first time, and it did not help.
+        _ if circle.told > 0 => {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, text).hint("say it differently, or choose another model"),
+            ));
+        }
+        Some(_) | None => {}
+    }
+    let hint = format!(
+        "[You have called `{}` {} times with the same arguments and got the same answer. Try another way.]",
+        call.name, circle.times
+    );
+    if let Some(Part::ToolResult { text, .. }) = results.last_mut() {
+        text.push_str("\n\n");
+        text.push_str(&hint);
+    }
+    Ok(())
 }
 
 fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
@@ -232,14 +281,28 @@ impl TextSink for PlainText {
 }
 
 async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
-    for _ in 0..=REPAIRS.min(turn.input.limits.requests) {
+    let mut repairs = 0;
+    for _ in 0..turn.input.limits.requests {
+        turn.within_limits()?;
         let mut sink = FencedText::default();
         let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
         if sink.refusals.is_empty() {
+            if let Verified::Findings(run) = checking::verify(turn, None).await? {
+                messages.push(Message::text(Role::Assistant, sink.all));
+                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                continue;
+            }
             skip_open_steps(turn).await;
             let said = if sink.files > 0 { "files" } else { sink.all.as_str() };
             return finish(turn, answer.stop, said).await;
         }
+        if repairs == REPAIRS {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
+                    .hint("say which files you want, or choose another model"),
+            ));
+        }
+        repairs += 1;
         let refusals = sink.refusals.join("\n");
         let text = format!(
             "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
@@ -248,10 +311,7 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         messages.push(Message::text(Role::Assistant, sink.all));
         messages.push(Message::text(Role::User, text));
     }
-    Err(Stop::Failed(
-        Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
-            .hint("say which files you want, or choose another model"),
-    ))
+    Err(limit_reached(turn))
 }
 
 /// A plan that the answer did not follow to its end is not shown as done.

@@ -4,6 +4,7 @@
 //! does), never prints, and keeps nothing between turns.
 
 mod answer;
+mod checking;
 mod checkpoints;
 mod compact;
 mod conversation;
@@ -14,6 +15,7 @@ mod guided;
 mod hooking;
 mod instructions;
 mod live_arguments;
+mod loops;
 mod memory;
 mod mentions;
 mod person;
@@ -29,6 +31,7 @@ mod turn;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use checking::CheckLimits;
 pub use compact::{Compacted, candidate, compact};
 pub use memory::{Memory, context};
 pub use person::{Asking, Person, PersonLine, Rights, Word, line};

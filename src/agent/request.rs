@@ -146,7 +146,7 @@ impl Conversation {
             self.close();
         }
         match &item.kind {
-            ItemKind::User { text, .. } => {
+            ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
                 self.close();
                 self.messages.push(Message::text(Role::User, text.clone()));
             }
@@ -197,10 +197,6 @@ impl Conversation {
                 },
                 _ => self.messages.push(Message::text(Role::User, text.clone())),
             },
-            ItemKind::Steered { text, .. } => {
-                self.close();
-                self.messages.push(Message::text(Role::User, text.clone()));
-            }
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {

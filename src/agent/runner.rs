@@ -5,17 +5,20 @@
 //! What a tool does is the tool's; what is allowed is the policy's.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::Call;
-use super::person::Asking;
+use super::checking::{self, Verified};
+use super::person::{Asking, Rights};
+use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use super::{hooking, instructions, subagent};
 use crate::domain::{
     ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
-    StepId, Touch,
+    StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -35,6 +38,7 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let touches = tool.touches(&arguments);
     // Who else may change files: commands, and tools of others.
     let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
+    let touches_commands = touches.iter().any(|touch| matches!(touch, Touch::Command { .. }));
     if let Some(refusal) = permit(turn, call, &arguments, touches.clone()).await? {
         return Ok(refusal);
     }
@@ -55,14 +59,17 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
     let mut answer = trimmed(settle_plan(turn, answer).await?);
+    if touches_commands {
+        turn.checking.stirred();
+    }
     instructions::tell_nested(turn, &touches, &mut answer).await;
     hooking::after_tool(turn, call, &mut answer).await;
-    Ok(answer)
+    settle_step(turn, answer).await
 }
 
 /// Asks the policy, and the person where the policy says so. `Some` is the answer of a call that does
 /// not run.
-async fn permit(
+pub async fn permit(
     turn: &mut Turn,
     call: &Call,
     arguments: &Value,
@@ -112,11 +119,28 @@ async fn permit(
 }
 
 /// Waits for the person, or for the end of the turn.
-async fn wait<T>(turn: &Turn, answer: oneshot::Receiver<T>) -> Result<Option<T>, Stop> {
-    tokio::select! {
+async fn wait<T>(turn: &mut Turn, answer: oneshot::Receiver<T>) -> Result<Option<T>, Stop> {
+    let began = Instant::now();
+    let answered = tokio::select! {
         () = turn.cancel.cancelled() => Err(Stop::Cancelled),
         answer = answer => Ok(answer.ok()),
-    }
+    };
+    turn.spent.waited += began.elapsed();
+    answered
+}
+
+/// Asks the person a question of Kiln's own. `None` when nobody answers.
+pub async fn ask_person(
+    turn: &mut Turn,
+    id: String,
+    text: String,
+    choices: Vec<String>,
+) -> Result<Option<String>, Stop> {
+    let question = Question { turn: turn.input.turn, call: CallId::new(id), text, choices };
+    let (answer, answered) = oneshot::channel();
+    turn.out.phase(Phase::AwaitingPerson);
+    turn.out.ask(Asking::Question { question, answer }).await;
+    wait(turn, answered).await
 }
 
 /// What the call wants to do, in one line.
@@ -157,8 +181,8 @@ fn head(text: &str, limit: usize) -> &str {
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
-    let open = turn.person.rights.borrow().mode == Mode::Full;
-    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, open };
+    let Rights { mode, grants, .. } = turn.person.rights.borrow().clone();
+    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode, grants };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
     loop {
@@ -215,6 +239,25 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
             "the person sent the plan back: {comment}\nMake a better plan with `set_plan`."
         ))),
         None => Ok(ToolAnswer::refusal("nobody answered; the plan is not approved")),
+    }
+}
+
+/// A step that changed files is over when the project's checks say so; else the model hears what they
+/// found, and the step goes on.
+async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+    let ended = answer.effects.iter().find_map(|effect| match effect {
+        Effect::StepChanged(step, StepState::Done) => Some(*step),
+        _ => None,
+    });
+    let Some(step) = ended else { return Ok(answer) };
+    match checking::verify(turn, Some(step)).await? {
+        Verified::GoOn => Ok(answer),
+        Verified::Findings(run) => {
+            let text = request::findings(&run).unwrap_or_default();
+            Ok(ToolAnswer::refusal(format!(
+                "Step {step} is not done yet. {text}\nMend this, then call `finish_step` again."
+            )))
+        }
     }
 }
 

@@ -59,6 +59,7 @@ async fn work(turn: &mut Turn, call: &CallId, prompt: String) -> Result<Result<S
     let mut messages = vec![Message::text(Role::User, prompt)];
     let (mut spent, mut last) = (0, String::new());
     for number in 1..=REQUESTS {
+        turn.within_limits()?;
         let closing = number == REQUESTS || spent >= TOKENS;
         if closing {
             messages

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::checking::{CheckLimits, Checking};
 use super::checkpoints::Checkpoints;
+use super::loops::Circles;
 use super::memory::Memory;
 use super::person::Person;
 use super::report::Reporter;
 use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
-    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState,
-    Step, StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, Money, PlannedStep, ProjectPath,
+    SessionState, Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
@@ -23,17 +26,24 @@ use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests to the model in one turn.
     pub requests: u32,
     /// Answer tokens in one request; `None` leaves it to the provider.
     pub output_tokens: Option<u32>,
+    pub checks: CheckLimits,
+    /// Time of a turn, without the waits for the person; `None` for as long as it takes.
+    pub time: Option<Duration>,
+    /// Tokens of all requests of a turn, prompts and answers.
+    pub tokens: Option<u64>,
+    /// What a turn may cost. Where a price is unknown it limits nothing.
+    pub cost: Option<Money>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 50, output_tokens: None }
+        Self { requests: 50, output_tokens: None, checks: CheckLimits::default(), time: None, tokens: None, cost: None }
     }
 }
 
@@ -87,6 +97,9 @@ pub struct Turn {
     pub history: usize,
     /// Whether room was made in this turn.
     pub room: Room,
+    pub checking: Checking,
+    pub circles: Circles,
+    pub spent: Spent,
 }
 
 /// Whether a turn made room in the model's window.
@@ -95,6 +108,16 @@ pub enum Room {
     AsItWas,
     /// Once is enough: what does not fit then does not fit.
     Made,
+}
+
+/// What a turn has used up.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    pub since: Instant,
+    /// Time in which the turn waited for the person.
+    pub waited: Duration,
+    pub tokens: u64,
+    pub cost: Cost,
 }
 
 impl Turn {
@@ -120,6 +143,9 @@ impl Turn {
             told_folders: BTreeSet::new(),
             history: 0,
             room: Room::AsItWas,
+            checking: Checking::default(),
+            circles: Circles::default(),
+            spent: Spent::begin(),
         }
     }
 
@@ -228,6 +254,7 @@ impl Turn {
 
     async fn publish_file(&mut self, path: ProjectPath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) {
         let (added, removed) = workspace::lines::changed(before.as_deref(), after.as_deref());
+        self.checking.changed(path.clone());
         let after = after.map(Blob::new);
         let before = before.map(Blob::new);
         let change = FileChange {
@@ -271,14 +298,46 @@ impl Turn {
         self.out.fact(FactBody::UsageRecorded { turn, model, usage: Usage::default(), cost }).await;
     }
 
+    /// Whether the turn may ask once more; to be asked before each request.
+    pub fn within_limits(&self) -> Result<(), Stop> {
+        let limits = &self.input.limits;
+        let over = |what: String, setting: &str| {
+            let fault = Fault::new(FaultClass::Invalid, what)
+                .hint(format!("say `go on` to continue, or raise `{setting}`"))
+                .retryable();
+            Err(Stop::Failed(fault))
+        };
+        let time = self.spent.since.elapsed().saturating_sub(self.spent.waited);
+        if let Some(limit) = limits.time.filter(|limit| time > *limit) {
+            return over(format!("the turn used all of its {} minutes", limit.as_secs() / 60), "agent.max_minutes");
+        }
+        if let Some(limit) = limits.tokens.filter(|limit| self.spent.tokens >= *limit) {
+            return over(format!("the turn used all of its {limit} tokens"), "agent.max_tokens");
+        }
+        if let (Some(limit), Cost::Known(spent)) = (limits.cost, self.spent.cost)
+            && spent >= limit
+        {
+            return over(format!("the turn has cost {}", spent.display()), "agent.max_cost");
+        }
+        Ok(())
+    }
+
     /// Publishes the tokens of one request and what they cost.
     pub async fn record_usage(&mut self, usage: Usage) {
         let cost = match &self.input.model.prices {
             Some(prices) => prices.cost(&usage),
             None => Cost::Unknown,
         };
+        self.spent.tokens = self.spent.tokens.saturating_add(usage.total());
+        self.spent.cost = self.spent.cost.plus(cost);
         let model = self.input.model.reference.clone();
         self.out.fact(FactBody::UsageRecorded { turn: self.input.turn, model, usage, cost }).await;
+    }
+}
+
+impl Spent {
+    fn begin() -> Self {
+        Self { since: Instant::now(), waited: Duration::ZERO, tokens: 0, cost: Cost::ZERO }
     }
 }
 

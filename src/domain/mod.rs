@@ -44,4 +44,4 @@ pub use project::Project;
 pub use secret::Secret;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
 pub use usage::{Cost, Money, Usage};
-pub use verification::{CheckResult, CheckRun};
+pub use verification::{CheckResult, CheckRun, Coverage};

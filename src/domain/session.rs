@@ -21,7 +21,7 @@ use super::permission::{ApprovalRequest, Decision, Mode, Question};
 use super::plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 use super::project::Project;
 use super::usage::{Cost, Usage};
-use super::verification::{CheckResult, CheckRun};
+use super::verification::{CheckResult, CheckRun, Coverage};
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,30 +261,12 @@ impl SessionState {
             FactBody::SessionStarted { project, .. } => self.project = Some(project.clone()),
             FactBody::TitleChanged { title } => self.title = Some(title.clone()),
             FactBody::ModelSelected { model } => self.model = Some(model.clone()),
-            FactBody::MessageQueued { text } => self.queue.push(text.clone()),
-            FactBody::QueuedTaken { index } => {
-                if *index < self.queue.len() {
-                    self.queue.remove(*index);
-                }
-            }
-            FactBody::QueuedEdited { index, text } => {
-                if let Some(queued) = self.queue.get_mut(*index) {
-                    queued.clone_from(text);
-                }
-            }
-            FactBody::QueuedMoved { from, to } => {
-                if *from < self.queue.len() && *to < self.queue.len() {
-                    let moved = self.queue.remove(*from);
-                    self.queue.insert(*to, moved);
-                }
-            }
-            FactBody::QueueHeld { held } => self.queue_hold = *held,
-            FactBody::Steered { turn, text } => {
-                if let Some(at) = self.queue.iter().position(|queued| queued == text) {
-                    self.queue.remove(at);
-                }
-                self.push(fact, ItemKind::Steered { turn: *turn, text: text.clone() });
-            }
+            FactBody::MessageQueued { .. }
+            | FactBody::QueuedTaken { .. }
+            | FactBody::QueuedEdited { .. }
+            | FactBody::QueuedMoved { .. }
+            | FactBody::QueueHeld { .. }
+            | FactBody::Steered { .. } => self.fold_queue(fact),
             FactBody::ModeSelected { mode } => self.mode = Some(*mode),
             FactBody::PlanningSelected { planning } => self.planning = Some(*planning),
             FactBody::ApprovalAsked { .. }
@@ -294,7 +276,7 @@ impl SessionState {
             | FactBody::PlanProposed { .. }
             | FactBody::PlanDecided { .. } => self.fold_asking(fact),
             FactBody::Checked { run } => {
-                if run.result == CheckResult::Passed {
+                if run.result == CheckResult::Passed && run.coverage == Coverage::Whole {
                     self.unverified.clear();
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });
@@ -378,6 +360,37 @@ impl SessionState {
                 fact,
                 ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
             ),
+        }
+    }
+
+    /// Messages that wait, and those that joined the running turn.
+    fn fold_queue(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::MessageQueued { text } => self.queue.push(text.clone()),
+            FactBody::QueuedTaken { index } => {
+                if *index < self.queue.len() {
+                    self.queue.remove(*index);
+                }
+            }
+            FactBody::QueuedEdited { index, text } => {
+                if let Some(queued) = self.queue.get_mut(*index) {
+                    queued.clone_from(text);
+                }
+            }
+            FactBody::QueuedMoved { from, to } => {
+                if *from < self.queue.len() && *to < self.queue.len() {
+                    let moved = self.queue.remove(*from);
+                    self.queue.insert(*to, moved);
+                }
+            }
+            FactBody::QueueHeld { held } => self.queue_hold = *held,
+            FactBody::Steered { turn, text } => {
+                if let Some(at) = self.queue.iter().position(|queued| queued == text) {
+                    self.queue.remove(at);
+                }
+                self.push(fact, ItemKind::Steered { turn: *turn, text: text.clone() });
+            }
+            _ => {}
         }
     }
 

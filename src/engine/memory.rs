@@ -110,7 +110,7 @@ impl Actor {
 
     pub(super) async fn describe_context(&mut self, asker: Asker, session: SessionId) {
         let commands = self.commands(session);
-        let toolbox = Toolbox::new(commands.as_ref());
+        let toolbox = Toolbox::new(commands.as_ref(), self.parts.registry.net());
         let state = self.live(session).map(|live| live.view.state.clone().without_hidden()).unwrap_or_default();
         let (memory, trust) = (self.parts.memory.clone(), self.parts.defaults.trust);
         let read =

@@ -162,8 +162,8 @@ impl Actor {
                     model,
                     provider,
                     root: Arc::new(root),
-                    limits: self.parts.limits,
-                    toolbox: Toolbox::new(commands.as_ref()),
+                    limits: self.parts.limits.clone(),
+                    toolbox: Toolbox::new(commands.as_ref(), self.parts.registry.net()),
                     commands,
                     seen,
                 };

@@ -133,7 +133,7 @@ async fn the_map_comes_last_and_is_within_its_budget() {
 #[tokio::test]
 async fn commands_and_skills_are_taken_as_people_have_them() {
     let plays = vec![call(&[("skill", r#"{"name":"pdf"}"#)]), text("Read.")];
-    let mut world = World::trusted(plays, |_| {}).await;
+    let mut world = World::with(plays, |_| {}).await;
     world.put(
         ".claude/commands/review.md",
         "---\ndescription: Look closely\n---\nReview $1 for $ARGUMENTS. See @a.txt\n",
@@ -204,7 +204,8 @@ async fn a_task_with_all_tools_is_under_the_same_policy_and_its_changes_can_be_u
 
 #[tokio::test]
 async fn a_folder_that_is_not_trusted_brings_no_commands_and_no_skills() {
-    let mut world = World::new(TurnProtocol::Tools, vec![text("Hm.")]).await;
+    let untrusted = |parts: &mut kiln::engine::Parts| parts.defaults.trust = kiln::tools::policy::Trust::Untrusted;
+    let mut world = World::with(vec![text("Hm.")], untrusted).await;
     world.put(".claude/commands/review.md", "Review.");
     world.put(".kiln/skills/pdf/SKILL.md", "---\nname: pdf\ndescription: Makes PDF files\n---\n");
     world.put("AGENTS.md", "Use tabs.");
@@ -242,7 +243,7 @@ async fn a_hook_stops_a_call_before_it_runs_and_speaks_after_one() {
         text("Done."),
     ];
     let rows = hooks(rows);
-    let mut world = World::trusted(plays, move |parts| parts.memory.hooks = rows).await;
+    let mut world = World::with(plays, move |parts| parts.memory.hooks = rows).await;
     assert_eq!(turn(&mut world, "go").await, TurnOutcome::Completed);
     assert_eq!((world.file("no.txt"), world.file("yes.txt").as_deref()), (None, Some("x")), "{:?}", notices(&world));
     let told = newest(&world.requests()[1]);
@@ -262,7 +263,7 @@ async fn a_hook_stops_a_turn_before_anything_is_sent_and_a_broken_one_is_told() 
         command = "echo 'the build is frozen'; exit 2"
     "#;
     let rows = hooks(rows);
-    let mut world = World::trusted(vec![text("Hm.")], move |parts| parts.memory.hooks = rows).await;
+    let mut world = World::with(vec![text("Hm.")], move |parts| parts.memory.hooks = rows).await;
     let TurnOutcome::Failed { fault } = turn(&mut world, "go").await else { panic!() };
     assert!(fault.sentence.contains("the build is frozen"), "{fault:?}");
     assert!(world.requests().is_empty());

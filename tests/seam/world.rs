@@ -13,12 +13,13 @@ use kiln::domain::{
     Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Saving, SessionId, SessionView, TurnOutcome, TurnProtocol,
     Usage,
 };
-use kiln::engine::{Engine, Events, Parts};
+use kiln::engine::{Defaults, Engine, Events, Parts};
 use kiln::net::{Client, NetSettings};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::registry::{ProviderSettings, Registry};
 use kiln::providers::{AnswerStream, ChatRequest, Provider, ProviderError, StopReason, StreamEvent};
 use kiln::storage::Storage;
+use kiln::tools::policy::Trust;
 use kiln::workspace::checkpoint::Limits as CheckpointLimits;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -180,15 +181,11 @@ impl World {
         Self::over_model(folder, TurnProtocol::Tools, Some(window), plays, |_| {}).await
     }
 
-    /// A world in which the person trusts the project's folder, with parts of the test's choice.
-    pub async fn trusted(plays: Vec<Play>, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
+    /// A world with parts of the test's choice.
+    pub async fn with(plays: Vec<Play>, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("project")).unwrap();
-        let trust = |parts: &mut Parts| {
-            parts.defaults.trust = kiln::tools::policy::Trust::Trusted;
-            change(parts);
-        };
-        Self::over_model(folder, TurnProtocol::Tools, None, plays, trust).await
+        Self::over_model(folder, TurnProtocol::Tools, None, plays, change).await
     }
 
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
@@ -368,7 +365,7 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         saving: Saving::UpToDate,
         registry: Arc::new(registry),
         scratch: folder.join("scratch"),
-        defaults: kiln::engine::Defaults::default(),
+        defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
         grants: folder.join("grants"),
         memory: kiln::agent::Memory {
             user: Some(folder.join("config")),
