@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::NewProject;
 use crate::domain::{
-    ExistingFiles, ExportTarget, Fault, Item, ItemKind, ModelInfo, ModelRef, Op, ProjectPath, Saving, SessionId,
-    SessionView, TurnOutcome,
+    CustomCommand, ExistingFiles, ExportTarget, Fault, Item, ItemKind, ModelInfo, ModelRef, Op, ProjectPath, Saving,
+    SessionId, SessionView, TurnOutcome,
 };
 use crate::tui::cmd::Cmd;
 use crate::tui::keymap::{Action, Context, Keymap};
@@ -172,6 +172,8 @@ pub struct Model {
     pub completion: Option<Completion>,
     /// What is searched for in the pane that has the focus; `None` when no search is open.
     pub search: Option<String>,
+    /// Slash commands of the person's own and of the project, once they were asked for.
+    pub custom: Option<Vec<CustomCommand>>,
     /// The project's files, once they were asked for.
     pub files: Option<Vec<ProjectPath>>,
     pub note: Option<Note>,
@@ -217,6 +219,7 @@ impl Model {
             overlay: None,
             completion: None,
             search: None,
+            custom: None,
             files: None,
             note: None,
             leaving: Leaving::No,
@@ -447,6 +450,7 @@ impl Model {
         self.opening = Opening::None;
         self.show_view(SessionView::empty());
         self.files = None;
+        self.custom = None;
         self.focus = Focus::Composer;
         stop.into_iter().collect()
     }

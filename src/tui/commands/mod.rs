@@ -4,14 +4,18 @@
 
 mod cancel;
 mod checkpoints;
+mod compact;
+mod context;
 mod copy;
 mod diff;
 mod export;
 mod files;
 mod help;
+mod memory;
 mod model;
 mod net;
 mod new;
+mod pin;
 mod queue;
 mod quit;
 mod redo;
@@ -23,6 +27,8 @@ mod steps;
 mod theme;
 mod undo;
 
+pub use context::entries as context_entries;
+pub use memory::entries as note_entries;
 pub use net::entries as connection_entries;
 
 use crate::tui::cmd::Cmd;
@@ -64,6 +70,10 @@ pub static COMMANDS: &[Command] = &[
     export::COMMAND,
     copy::COMMAND,
     rename::COMMAND,
+    compact::COMMAND,
+    pin::COMMAND,
+    context::COMMAND,
+    memory::COMMAND,
     net::COMMAND,
     theme::COMMAND,
     settings::COMMAND,
