@@ -4,6 +4,7 @@
 //! A front end sends an [`domain::Op`] to the engine and folds the [`domain::Event`]s that come back.
 
 pub mod agent;
+pub mod analysis;
 pub mod checks;
 pub mod cli;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod keychain;
 pub mod net;
 pub mod providers;
 pub mod sandbox;
+pub mod skills;
 pub mod storage;
 pub mod tools;
 pub mod tui;

@@ -19,8 +19,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
     ("tools", &["workspace", "sandbox", "net", "domain"]),
+    ("analysis", &["workspace", "domain"]),
+    ("skills", &["tools", "workspace", "sandbox", "config", "domain"]),
     ("checks", &["workspace", "domain"]),
-    ("agent", &["checks", "providers", "tools", "workspace", "domain"]),
+    ("agent", &["analysis", "checks", "skills", "config", "providers", "tools", "workspace", "domain"]),
     (
         "engine",
         &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
@@ -38,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "net",
             "providers",
             "sandbox",
+            "skills",
             "storage",
             "tools",
             "tui",
@@ -62,6 +65,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("keyring::", &["keychain"]),
     ("zip::write", &["export"]),
     ("candle_core::", &["providers"]),
+    ("tree_sitter::", &["analysis", "checks", "tools"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -206,6 +206,7 @@ fn the_list_of_settings_is_the_schema() {
     let full: Settings = toml::from_str(
         "model = { provider = 'a', name = 'b' }\n\
          providers.p = { base_url = 'http://h', key_env = 'K', key_name = 'k', default_model = 'm', wire = 'w' }\n\
+         hooks = [{ event = 'turn_end', match = 'x', command = 'c' }]\n\
          agent = { max_output_tokens = 1, effort = 'low' }\nnetwork = { ca_file = 'f', allow = [] }",
     )
     .unwrap();

@@ -5,6 +5,10 @@
 mod asking;
 #[path = "seam/checking.rs"]
 mod checking;
+#[path = "seam/compaction.rs"]
+mod compaction;
+#[path = "seam/memory.rs"]
+mod memory;
 #[path = "seam/review.rs"]
 mod review;
 #[path = "seam/titles.rs"]

@@ -219,7 +219,8 @@ async fn record_usage(turn: &mut Turn, answer: &Answer) {
 }
 
 impl Answer {
-    fn take(&mut self, event: StreamEvent, out: &mut Reporter) {
+    /// Takes in what is no text.
+    pub(super) fn take(&mut self, event: StreamEvent, out: &mut Reporter) {
         match event {
             StreamEvent::Started { .. } | StreamEvent::Text { .. } | StreamEvent::ToolEnded { .. } => {}
             StreamEvent::Reasoning { text } => {

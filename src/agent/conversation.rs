@@ -6,13 +6,13 @@ use super::answer::{Answer, Call, TextSink, ask};
 use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
 use super::loops::Circle;
+use super::memory;
 use super::person::Word;
 use super::request;
+use super::room;
 use super::runner;
-use super::turn::{Stop, Turn, blocking, internal};
-use crate::domain::{
-    CallId, Display, FactBody, Fault, FaultClass, Glimpse, Phase, ProjectPath, StepState, TurnProtocol,
-};
+use super::turn::{Stop, Turn};
+use crate::domain::{CallId, Display, FactBody, Fault, FaultClass, Glimpse, Phase, StepState, TurnProtocol};
 use crate::providers::{ChatRequest, Message, Part, Role, Shape, StopReason};
 use crate::tools::{Effect, ToolAnswer};
 
@@ -25,39 +25,19 @@ const REMINDERS: u32 = 1;
 
 /// Runs the turn until the model has nothing more to do.
 pub async fn run(turn: &mut Turn, protocol: TurnProtocol) -> Result<(), Stop> {
-    let mut messages = request::history(&turn.input.before, protocol);
-    messages.push(prompt(turn, protocol).await?);
+    let newest = memory::prepare(turn, protocol).await?;
+    let mut messages = room::history(turn, protocol, &newest).await?;
+    messages.push(newest);
     match protocol {
         TurnProtocol::Tools => with_tools(turn, messages).await,
         TurnProtocol::Fenced | TurnProtocol::Guided => with_fences(turn, messages).await,
     }
 }
 
-async fn prompt(turn: &Turn, protocol: TurnProtocol) -> Result<Message, Stop> {
-    let root = turn.input.root.clone();
-    let touched: Vec<ProjectPath> = turn.input.before.changes.keys().cloned().collect();
-    let read = move || {
-        let files = root.files().map(|listing| listing.files).unwrap_or_default();
-        let contents: Vec<(ProjectPath, String)> = match protocol {
-            TurnProtocol::Tools => Vec::new(),
-            TurnProtocol::Fenced | TurnProtocol::Guided => touched
-                .into_iter()
-                .filter_map(|path| {
-                    let bytes = root.read(&path).ok()??;
-                    Some((path, String::from_utf8(bytes).ok()?))
-                })
-                .collect(),
-        };
-        (files, contents)
-    };
-    let (files, contents) = blocking(read).await.map_err(internal)?;
-    Ok(request::prompt(&turn.input.text, &files, &contents))
-}
-
 fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> ChatRequest {
     ChatRequest {
         model: turn.input.model.reference.model.clone(),
-        system: request::system(protocol).to_owned(),
+        system: turn.system.clone(),
         messages: messages.to_vec(),
         tools: if protocol == TurnProtocol::Tools { request::tool_specs(&turn.toolbox) } else { Vec::new() },
         max_output: turn.input.limits.output_tokens.or_else(|| {
@@ -77,7 +57,11 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
         turn.within_limits()?;
         hear(turn, &mut messages).await;
         let mut sink = PlainText::default();
-        let answer = ask(turn, &chat_request(turn, TurnProtocol::Tools, &messages), &mut sink).await?;
+        let request = chat_request(turn, TurnProtocol::Tools, &messages);
+        let answer = match ask(turn, &request, &mut sink).await {
+            Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
+            answer => answer?,
+        };
         if answer.calls.is_empty() {
             let stopped = answer.stop == Some(StopReason::Finished);
             if stopped && !turn.person.words.is_empty() {
@@ -109,6 +93,7 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
         let results = run_calls(turn, &answer, &mut parts).await?;
         messages.push(Message { role: Role::Assistant, parts });
         messages.push(Message { role: Role::User, parts: results });
+        room::keep(turn, answer.usage, &mut messages).await?;
     }
     Err(limit_reached(turn))
 }

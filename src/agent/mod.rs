@@ -6,24 +6,34 @@
 mod answer;
 mod checking;
 mod checkpoints;
+mod compact;
 mod conversation;
 mod fenced;
 mod fenced_text;
 mod guidance;
 mod guided;
+mod hooking;
+mod instructions;
 mod live_arguments;
 mod loops;
+mod memory;
+mod mentions;
 mod person;
+mod quiet;
 mod report;
 mod request;
 mod retry;
+mod room;
 mod runner;
+mod subagent;
 mod turn;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use checking::CheckLimits;
+pub use compact::{Compacted, candidate, compact};
+pub use memory::{Memory, context};
 pub use person::{Asking, Person, PersonLine, Rights, Word, line};
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
@@ -43,15 +53,17 @@ pub async fn run(
     let (number, protocol) = (input.turn, input.model.protocol);
     let checkpoints = Checkpoints::begin(session, &input);
     let mut turn = Turn::new(input, person, Reporter::new(session, reports), cancel, checkpoints);
-    let result = match protocol {
-        TurnProtocol::Guided => guided::run(&mut turn).await,
-        TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,
+    let result = match (hooking::turn_starts(&mut turn).await, protocol) {
+        (Err(stop), _) => Err(stop),
+        (Ok(()), TurnProtocol::Guided) => guided::run(&mut turn).await,
+        (Ok(()), TurnProtocol::Tools | TurnProtocol::Fenced) => conversation::run(&mut turn, protocol).await,
     };
     let outcome = match result {
         Ok(()) => TurnOutcome::Completed,
         Err(Stop::Cancelled) => TurnOutcome::Cancelled,
         Err(Stop::Failed(fault)) => TurnOutcome::Failed { fault },
     };
+    hooking::turn_ends(&mut turn, outcome == TurnOutcome::Completed).await;
     let kept = turn.checkpoints.after_turn().await;
     turn.out.facts(kept, Vec::new()).await;
     turn.out.ended(number, outcome).await;

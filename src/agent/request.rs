@@ -32,19 +32,62 @@ pub fn tool_specs(toolbox: &Toolbox) -> Vec<ToolSpec> {
 }
 
 /// The turns before this one, as messages.
+///
+/// What was compacted is told as its summary, and what of it is pinned word for word.
 pub fn history(state: &SessionState, protocol: TurnProtocol) -> Vec<Message> {
+    let mut messages = Vec::new();
+    if let Some(compaction) = state.compactions.last() {
+        let mut text = format!(
+            "<summary>\nThe conversation before this point, as a summary:\n\n{}\n</summary>",
+            compaction.summary
+        );
+        let pinned = pinned(state, compaction.up_to);
+        if !pinned.is_empty() {
+            text.push_str("\n\nOf it, these were kept word for word:\n\n");
+            text.push_str(&pinned.join("\n\n"));
+        }
+        messages.push(Message::text(Role::User, text));
+    }
+    messages.extend(recent(state, protocol));
+    messages
+}
+
+/// The turns that are told word for word, as messages.
+pub fn recent(state: &SessionState, protocol: TurnProtocol) -> Vec<Message> {
+    let from = state.compactions.last().map(|compaction| compaction.up_to);
     let mut conversation = Conversation::default();
-    for item in &state.items {
+    for item in state.items.iter().filter(|item| Some(item.seq) > from) {
         conversation.take(item, protocol);
     }
     conversation.close();
     conversation.messages
 }
 
+/// The pinned items up to a fact, in words.
+pub fn pinned(state: &SessionState, up_to: Seq) -> Vec<String> {
+    let items = state.items.iter().filter(|item| item.seq <= up_to && state.pins.contains(&item.seq));
+    let words = items.filter_map(|item| match &item.kind {
+        ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => Some(("the person", text.clone())),
+        ItemKind::Answer { text, .. } => Some(("the assistant", text.clone())),
+        ItemKind::Attached { name, text, .. } => Some((name.as_str(), text.clone())),
+        ItemKind::Call { name, answer: Some(answer), .. } => Some((name.as_str(), tools::words(&answer.content))),
+        _ => None,
+    });
+    words.map(|(who, text)| format!("<pinned from=\"{who}\">\n{text}\n</pinned>")).collect()
+}
+
+/// Puts something behind the words that it belongs to.
+pub fn attach(text: &mut String, attached: &str) {
+    text.push_str("\n\n");
+    text.push_str(attached);
+}
+
 /// The newest message of the person, with what it may need to know of the project behind it.
-pub fn prompt(text: &str, files: &[ProjectPath], contents: &[(ProjectPath, String)]) -> Message {
+///
+/// A large project is told by its map alone, one without a map by the names of its files.
+pub fn prompt(text: &str, files: &[ProjectPath], map: &str, contents: &[(ProjectPath, String)]) -> Message {
     let mut full = text.to_owned();
-    if !files.is_empty() {
+    if !files.is_empty() && (map.is_empty() || files.len() <= LISTED_FILES) {
         full.push_str("\n\n<project_files>\n");
         for path in files.iter().take(LISTED_FILES) {
             full.push_str(path.as_str());
@@ -54,6 +97,10 @@ pub fn prompt(text: &str, files: &[ProjectPath], contents: &[(ProjectPath, Strin
             full.push_str(&format!("… and {} more\n", files.len() - LISTED_FILES));
         }
         full.push_str("</project_files>");
+    }
+    if !map.is_empty() {
+        let head = "Line numbers and what is defined there; the most telling files come first.";
+        full.push_str(&format!("\n\n<project_map>\n{head}\n{map}</project_map>"));
     }
     let mut left = SHOWN_CONTENT;
     for (path, content) in contents {
@@ -143,6 +190,13 @@ impl Conversation {
                 );
                 self.messages.push(Message::text(Role::User, note));
             }
+            ItemKind::Attached { text, .. } => match self.messages.last_mut() {
+                Some(Message { role: Role::User, parts }) => match parts.last_mut() {
+                    Some(Part::Text { text: words }) => attach(words, text),
+                    _ => parts.push(Part::Text { text: text.clone() }),
+                },
+                _ => self.messages.push(Message::text(Role::User, text.clone())),
+            },
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {
@@ -160,6 +214,7 @@ impl Conversation {
             | ItemKind::Call { .. }
             | ItemKind::Change { .. }
             | ItemKind::Notice { .. }
+            | ItemKind::Compacted { .. }
             | ItemKind::Ended { .. }
             | ItemKind::Exported { .. } => {}
         }

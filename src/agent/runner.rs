@@ -15,6 +15,7 @@ use super::checking::{self, Verified};
 use super::person::{Asking, Rights};
 use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
+use super::{hooking, instructions, subagent};
 use crate::domain::{
     ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
     StepId, StepState, Touch,
@@ -38,7 +39,10 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     // Who else may change files: commands, and tools of others.
     let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
     let touches_commands = touches.iter().any(|touch| matches!(touch, Touch::Command { .. }));
-    if let Some(refusal) = permit(turn, call, &arguments, touches).await? {
+    if let Some(refusal) = permit(turn, call, &arguments, touches.clone()).await? {
+        return Ok(refusal);
+    }
+    if let Some(refusal) = hooking::before_tool(turn, call, &arguments).await {
         return Ok(refusal);
     }
     turn.out.phase(Phase::Running { tool: call.name.clone() });
@@ -54,11 +58,13 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
-    let answer = settle_plan(turn, answer).await?;
+    let mut answer = trimmed(settle_plan(turn, answer).await?);
     if touches_commands {
         turn.checking.stirred();
     }
-    settle_step(turn, trimmed(answer)).await
+    instructions::tell_nested(turn, &touches, &mut answer).await;
+    hooking::after_tool(turn, call, &mut answer).await;
+    settle_step(turn, answer).await
 }
 
 /// Asks the policy, and the person where the policy says so. `Some` is the answer of a call that does
@@ -190,6 +196,10 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
             Wish::Output(text) => {
                 turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
                 turn.out.flush().await;
+            }
+            Wish::Task { prompt, tools, answer } => {
+                let report = Box::pin(subagent::run(turn, &id, prompt, tools)).await?;
+                answer.send(report).ok();
             }
             Wish::Question { text, choices, answer } => {
                 let question = Question { turn: turn.input.turn, call: id.clone(), text, choices };

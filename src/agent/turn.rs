@@ -1,5 +1,6 @@
 //! What every turn has: its surroundings, its plan, and the ways to change files and steps.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::checking::{CheckLimits, Checking};
 use super::checkpoints::Checkpoints;
 use super::loops::Circles;
+use super::memory::Memory;
 use super::person::Person;
 use super::report::Reporter;
 use crate::domain::model::Prices;
@@ -63,6 +65,8 @@ pub struct TurnInput {
     pub seen: Arc<Seen>,
     /// Where the state of the project is kept; `None` keeps nothing.
     pub checkpoints: Option<Store>,
+    /// Where instructions, notes, skills and hooks come from.
+    pub memory: Memory,
 }
 
 /// Why a turn ends before the model is done.
@@ -85,9 +89,25 @@ pub struct Turn {
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
     pub checkpoints: Checkpoints,
+    /// The standing instructions, Kiln's own and those of files.
+    pub system: String,
+    /// Folders whose instructions were looked for, each ending with a slash.
+    pub told_folders: BTreeSet<String>,
+    /// Messages of earlier turns at the beginning of the conversation.
+    pub history: usize,
+    /// Whether room was made in this turn.
+    pub room: Room,
     pub checking: Checking,
     pub circles: Circles,
     pub spent: Spent,
+}
+
+/// Whether a turn made room in the model's window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    AsItWas,
+    /// Once is enough: what does not fit then does not fit.
+    Made,
 }
 
 /// What a turn has used up.
@@ -119,6 +139,10 @@ impl Turn {
             toolbox,
             plan_approved: false,
             checkpoints,
+            system: String::new(),
+            told_folders: BTreeSet::new(),
+            history: 0,
+            room: Room::AsItWas,
             checking: Checking::default(),
             circles: Circles::default(),
             spent: Spent::begin(),

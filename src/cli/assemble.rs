@@ -15,7 +15,7 @@ use super::args::Common;
 use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use super::keys;
-use crate::agent::{CheckLimits, Limits};
+use crate::agent::{CheckLimits, Limits, Memory};
 use crate::config::{self, Environment, FlagValue, Lasting, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, Money, ProviderId, Saving};
@@ -31,6 +31,7 @@ use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
 use crate::sandbox::{self, Standing};
+use crate::skills::hooks::Hook;
 use crate::storage::Storage;
 use crate::tools::policy;
 use crate::workspace::checkpoint;
@@ -358,11 +359,35 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
             environment: inputs.environment.clone(),
         }),
         standing: standing(inputs.paths.cache().to_owned()),
+        memory: memory(&inputs, &mut troubles),
         grants: inputs.paths.grants(),
         checkpoints: Some((inputs.paths.checkpoints(), checkpoint_limits(&inputs.settings))),
         troubles,
         workplace: Some(workplace(&inputs)),
     })
+}
+
+/// Where turns find what they are told beside the conversation. A hook that cannot be used is told.
+fn memory(inputs: &Inputs, troubles: &mut Vec<Fault>) -> Memory {
+    let mut hooks = Vec::new();
+    for settings in &inputs.settings.hooks {
+        match Hook::new(settings) {
+            Ok(hook) => hooks.push(hook),
+            Err(sentence) => {
+                troubles.push(
+                    Fault::new(FaultClass::Invalid, sentence).hint("correct it in the settings; it does not run"),
+                );
+            }
+        }
+    }
+    Memory {
+        user: Some(inputs.paths.config().to_owned()),
+        notes: Some(inputs.paths.notes()),
+        map_tokens: inputs.settings.agent.repo_map_tokens,
+        compact_at: inputs.settings.agent.compact_at,
+        hooks,
+        ..Memory::default()
+    }
 }
 
 fn minutes(limit: u64) -> Option<Duration> {

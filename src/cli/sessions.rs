@@ -147,6 +147,10 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
                 _ => continue,
             },
             ItemKind::Change { change } => format!("[{} +{} -{}]", change.path, change.added, change.removed),
+            ItemKind::Attached { name, .. } => format!("[gave the model {name}]"),
+            ItemKind::Compacted { dropped, .. } => {
+                format!("[compacted about {} tokens]", dropped.iter().map(|one| one.tokens).sum::<u64>())
+            }
             ItemKind::Notice { text } => format!("[{text}]"),
             ItemKind::Ended { outcome, .. } => match outcome {
                 TurnOutcome::Completed => continue,

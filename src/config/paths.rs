@@ -167,6 +167,11 @@ impl Paths {
         self.data.join("grants")
     }
 
+    /// What is remembered of projects, a file for each.
+    pub fn notes(&self) -> PathBuf {
+        self.data.join("notes")
+    }
+
     /// Names (not values) of the keys that are stored.
     pub fn key_index(&self) -> PathBuf {
         self.data.join("keys.json")

@@ -57,6 +57,8 @@ pub const REACH: &[(&str, Reach)] = &[
     ("agent.titles", Reach::Anyone),
     ("models.refresh_url", Reach::TrustedOnly),
     ("agent.max_output_tokens", Reach::OnlyDown(Scale::Number)),
+    ("agent.repo_map_tokens", Reach::Anyone),
+    ("agent.compact_at", Reach::Anyone),
     ("network.connect_timeout_s", Reach::Anyone),
     ("network.first_byte_timeout_s", Reach::Anyone),
     ("network.idle_timeout_s", Reach::Anyone),
@@ -69,6 +71,7 @@ pub const REACH: &[(&str, Reach)] = &[
     ("local.temperature", Reach::Anyone),
     ("local.weights_url", Reach::TrustedOnly),
     ("keys.storage", Reach::TrustedOnly),
+    ("hooks", Reach::TrustedOnly),
 ];
 
 /// The reach of a setting by its full name.

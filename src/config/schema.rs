@@ -22,6 +22,31 @@ pub struct Settings {
     pub local: LocalSettings,
     pub keys: KeySettings,
     pub checkpoints: CheckpointSettings,
+    /// Commands that run before and after tools and turns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookSettings>,
+}
+
+/// A command that runs at a moment of a turn, in the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookSettings {
+    pub event: HookEvent,
+    /// The tools that it is for, as a pattern over whole names; absent for all.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// A shell line.
+    pub command: String,
+}
+
+/// A moment of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookEvent {
+    BeforeTool,
+    AfterTool,
+    TurnStart,
+    TurnEnd,
 }
 
 /// Who answers when nobody else is named.
@@ -122,6 +147,10 @@ pub struct AgentSettings {
     pub effort: Option<Effort>,
     /// Whether the model is asked for a session's title after the first turn.
     pub titles: bool,
+    /// Tokens of the project's map in each message at most; 0 sends none.
+    pub repo_map_tokens: usize,
+    /// How full the model's window may be, in hundredths, before the conversation is compacted; 0 leaves it.
+    pub compact_at: u64,
 }
 
 impl Default for AgentSettings {
@@ -140,6 +169,8 @@ impl Default for AgentSettings {
             max_output_tokens: None,
             effort: None,
             titles: true,
+            repo_map_tokens: 1500,
+            compact_at: 80,
         }
     }
 }
@@ -277,6 +308,8 @@ pub const KEYS: &[&str] = &[
     "agent.check_commands",
     "agent.check_timeout_s",
     "agent.max_output_tokens",
+    "agent.repo_map_tokens",
+    "agent.compact_at",
     "agent.effort",
     "agent.titles",
     "network.connect_timeout_s",
@@ -289,6 +322,7 @@ pub const KEYS: &[&str] = &[
     "local.temperature",
     "local.weights_url",
     "keys.storage",
+    "hooks",
     "checkpoints.max_bytes",
     "checkpoints.max_age_days",
 ];
@@ -355,6 +389,8 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "ui.frame_rate" => within(1, 60),
         "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
+        "agent.repo_map_tokens" => within(0, 100_000),
+        "agent.compact_at" => within(0, 100),
         "agent.max_iterations" => within(0, 20),
         "agent.max_minutes" => within(0, 10_000),
         "agent.max_tokens" => within(0, 1_000_000_000),

@@ -9,6 +9,7 @@ use super::content::{Content, Display};
 use super::fault::Fault;
 use super::finding::Finding;
 use super::id::{CallId, CheckpointId, RequestId, Seq, SessionId, StepId, TurnId};
+use super::memory::Dropped;
 use super::model::{ModelInfo, ModelRef, TurnProtocol};
 use super::op::Reply;
 use super::path::ProjectPath;
@@ -210,6 +211,38 @@ pub enum FactBody {
         model: ModelRef,
         usage: Usage,
         cost: Cost,
+    },
+    /// Something was put beside the person's words for the model: a file that they mention, or what a
+    /// command of their own says.
+    Attached {
+        turn: TurnId,
+        /// What it is, such as `src/main.rs`.
+        name: String,
+        /// Exactly what the model is told.
+        text: String,
+    },
+    /// An item survives compaction word for word from now on.
+    Pinned {
+        item: Seq,
+    },
+    /// An item need not survive compaction any more.
+    Unpinned {
+        item: Seq,
+    },
+    /// The model is told the items up to `up_to` as a summary from now on. Nothing is deleted.
+    Compacted {
+        turn: TurnId,
+        up_to: Seq,
+        summary: String,
+        #[serde(default)]
+        dropped: Vec<Dropped>,
+        /// About how many tokens the window holds afterwards.
+        #[serde(default)]
+        tokens: u64,
+    },
+    /// The compaction that this fact made is taken back.
+    CompactionUndone {
+        compaction: Seq,
     },
     /// Something the person should know that is no error.
     Noticed {

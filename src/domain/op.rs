@@ -10,7 +10,8 @@ use super::connection::Connection;
 use super::event::QueueHold;
 use super::fault::Fault;
 use super::finding::Finding;
-use super::id::{CallId, CheckpointId, ProviderId, RequestId, SessionId, StepId, TurnId};
+use super::id::{CallId, CheckpointId, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
+use super::memory::{Context, CustomCommand, Pin};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
@@ -108,6 +109,18 @@ pub enum Op {
     SendReview { session: SessionId },
     /// Chooses who answers from the next turn on.
     SelectModel { session: SessionId, model: ModelRef },
+    /// Keeps an item through compactions, or no longer; `None` stands for the newest message of the person.
+    Pin { session: SessionId, item: Option<Seq>, pin: Pin },
+    /// Puts the oldest part of the conversation into a summary now. Answer when it is made: [`Reply::Done`].
+    Compact { session: SessionId },
+    /// Takes the newest compaction back.
+    UndoCompaction { session: SessionId },
+    /// What fills the model's window. Answer: [`Reply::Context`].
+    DescribeContext { session: SessionId },
+    /// What is remembered of the project. Answer: [`Reply::Notes`].
+    ListNotes { session: SessionId },
+    /// Slash commands of the person's own and of the project. Answer: [`Reply::Commands`].
+    ListCommands { session: SessionId },
     /// Gives a session a title.
     Rename { session: SessionId, title: String },
     /// All stored sessions, newest first. Answer: [`Reply::Sessions`].
@@ -225,6 +238,17 @@ pub enum Reply {
     },
     Files {
         files: Vec<ProjectPath>,
+    },
+    Context {
+        context: Context,
+    },
+    /// Notes, one line each, and the file that they lie in; `None` where nothing is kept.
+    Notes {
+        path: Option<PathBuf>,
+        notes: Vec<String>,
+    },
+    Commands {
+        commands: Vec<CustomCommand>,
     },
     Connections {
         connections: Vec<Connection>,

@@ -14,6 +14,7 @@ use super::content::{Content, Display};
 use super::event::{Fact, FactBody, Glimpse, Phase, QueueHold};
 use super::fault::Fault;
 use super::id::{CallId, CheckpointId, Seq, SessionId, TurnId};
+use super::memory::{Compaction, Dropped};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{ApprovalRequest, Decision, Mode, Question};
@@ -100,6 +101,17 @@ pub enum ItemKind {
     },
     Check {
         run: CheckRun,
+    },
+    /// Something that the model was given beside the person's words.
+    Attached {
+        turn: TurnId,
+        name: String,
+        text: String,
+    },
+    /// The oldest part is told as a summary from here on.
+    Compacted {
+        summary: String,
+        dropped: Vec<Dropped>,
     },
     Notice {
         text: String,
@@ -207,6 +219,12 @@ pub struct SessionState {
     /// What can be done again, newest last; the next turn forgets it.
     #[serde(default)]
     pub redo: Vec<Redo>,
+    /// Items that survive compaction word for word.
+    #[serde(default)]
+    pub pins: BTreeSet<Seq>,
+    /// Compactions that stand, oldest first; the last one is in force.
+    #[serde(default)]
+    pub compactions: Vec<Compaction>,
 }
 
 /// An undo or rewind that can be taken back.
@@ -274,7 +292,16 @@ impl SessionState {
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });
             }
+            FactBody::Attached { .. }
+            | FactBody::Pinned { .. }
+            | FactBody::Unpinned { .. }
+            | FactBody::Compacted { .. }
+            | FactBody::CompactionUndone { .. } => self.fold_memory(fact),
             FactBody::TurnStarted { turn, text, .. } => {
+                // What the person came for stays in the model's mind.
+                if self.turn == TurnId::default() {
+                    self.pins.insert(fact.seq);
+                }
                 self.turn = *turn;
                 self.redo.clear();
                 self.running_since = Some(fact.at);
@@ -473,6 +500,36 @@ impl SessionState {
         }
     }
 
+    /// What the model keeps in mind.
+    fn fold_memory(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::Attached { turn, name, text } => {
+                self.push(fact, ItemKind::Attached { turn: *turn, name: name.clone(), text: text.clone() });
+            }
+            FactBody::Pinned { item } => {
+                self.pins.insert(*item);
+            }
+            FactBody::Unpinned { item } => {
+                self.pins.remove(item);
+            }
+            FactBody::Compacted { up_to, summary, dropped, tokens, .. } => {
+                self.context_tokens = *tokens;
+                let (summary, dropped) = (summary.clone(), dropped.clone());
+                self.push(fact, ItemKind::Compacted { summary: summary.clone(), dropped: dropped.clone() });
+                let (seq, up_to, tokens) = (fact.seq, *up_to, *tokens);
+                self.compactions.push(Compaction { seq, up_to, summary, dropped, tokens });
+            }
+            FactBody::CompactionUndone { compaction } => {
+                self.compactions.retain(|one| one.seq != *compaction);
+                // Not known before the next answer.
+                self.context_tokens = 0;
+                let text = "the summary was taken back: the model is told everything again".to_owned();
+                self.push(fact, ItemKind::Notice { text });
+            }
+            _ => {}
+        }
+    }
+
     fn push(&mut self, fact: &Fact, kind: ItemKind) {
         self.items.push(Item { seq: fact.seq, at: fact.at, kind });
     }
@@ -540,6 +597,8 @@ impl SessionState {
     pub fn without_hidden(mut self) -> Self {
         let items = std::mem::take(&mut self.items);
         self.items = items.into_iter().filter(|item| !self.is_hidden(item.seq)).collect();
+        let compactions = std::mem::take(&mut self.compactions);
+        self.compactions = compactions.into_iter().filter(|one| !self.is_hidden(one.seq)).collect();
         self
     }
 

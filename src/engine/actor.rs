@@ -46,6 +46,8 @@ pub struct Parts {
     pub walls: Option<Walls>,
     /// How well commands can be confined on this machine.
     pub standing: Pending<Standing>,
+    /// Where instructions, notes, skills and hooks come from.
+    pub memory: agent::Memory,
     /// Where projects' standing permissions lie.
     pub grants: PathBuf,
     /// Where the state of projects is kept, and how much; `None` keeps nothing.
@@ -241,6 +243,8 @@ impl Actor {
             Op::FinishReview { session, turn } => self.finish_review(session, turn).await,
             Op::SendReview { session } => self.send_review(session).await,
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
+            Op::Pin { session, item, pin } => self.pin(session, item, pin).await,
+            Op::UndoCompaction { session } => self.undo_compaction(session).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,
             Op::RemoveSession { session } => self.remove_session(session).await,
@@ -250,6 +254,10 @@ impl Actor {
             Op::ListModels { provider } => return self.list_models(asker, provider),
             Op::PullModel { name, from } => return self.pull(asker, name, from),
             Op::ReadFile { session, path } => return self.read_file(asker, session, path).await,
+            Op::Compact { session } => return self.compact(asker, session).await,
+            Op::DescribeContext { session } => return self.describe_context(asker, session).await,
+            Op::ListNotes { session } => return self.list_notes(asker, session).await,
+            Op::ListCommands { session } => return self.list_commands(asker, session).await,
             Op::ListFiles { session } => return self.list_files(asker, session).await,
             Op::Export { session, target, existing } => return self.export(asker, session, target, existing).await,
             Op::Examine => return self.examine(asker),

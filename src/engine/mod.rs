@@ -8,6 +8,7 @@ mod asking;
 mod examine;
 pub mod first_run;
 mod handle;
+mod memory;
 mod publish;
 mod review;
 mod sessions;

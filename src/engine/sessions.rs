@@ -159,6 +159,7 @@ impl Actor {
                     text,
                     before: before.unwrap_or(state).without_hidden(),
                     checkpoints: self.store_of(&project),
+                    memory: self.parts.memory.clone(),
                     model,
                     provider,
                     root: Arc::new(root),
@@ -275,6 +276,7 @@ fn forget_fruitless(state: &mut SessionState, turn: TurnId) {
         | ItemKind::Decided { turn: t, .. }
         | ItemKind::Asked { turn: t, .. }
         | ItemKind::PlanDecided { turn: t, .. }
+        | ItemKind::Attached { turn: t, .. }
         | ItemKind::Call { turn: t, .. } => *t == turn,
         ItemKind::Check { run } => run.turn == turn,
         ItemKind::Change { change } => change.turn == turn,
@@ -282,6 +284,7 @@ fn forget_fruitless(state: &mut SessionState, turn: TurnId) {
         | ItemKind::Undone { .. }
         | ItemKind::Redone { .. }
         | ItemKind::Rewound { .. }
+        | ItemKind::Compacted { .. }
         | ItemKind::Exported { .. } => false,
     };
     let fruitful = state

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::sandbox::{self, Command, Ended, Finish, Policy, Running, SandboxError, Tier};
+use crate::sandbox::{self, Command, Ended, Finish, Input, Policy, Running, SandboxError, Tier};
 
 /// Characters of a background job's output that are kept to be read.
 const JOB_OUTPUT: usize = 64 * 1024;
@@ -70,6 +70,23 @@ impl Commands {
     /// Runs a shell line in the project's folder to its end. Dropping the future kills it.
     pub async fn run(&self, line: &str, time: Duration) -> Result<Ended, SandboxError> {
         Ok(self.start(line, &self.policy.root, Some(time), Walls::Sandboxed).await?.wait().await)
+    }
+}
+
+impl Commands {
+    /// [`Commands::run`], with something to read on its standard input.
+    pub async fn run_with_input(&self, line: &str, input: &str, time: Duration) -> Result<Ended, SandboxError> {
+        let mut command = Command::shell(line, &self.policy.root, self.environment.clone());
+        command.limits.time = Some(time);
+        command.input = Input::Piped;
+        let mut running = sandbox::start(&self.policy, &command).await?;
+        // One that does not read to the end has read what it wants.
+        let write = async {
+            running.write_stdin(input.as_bytes()).await.ok();
+        };
+        tokio::time::timeout(time, write).await.ok();
+        running.close_stdin();
+        Ok(running.wait().await)
     }
 }
 

@@ -8,6 +8,7 @@ mod builtin;
 mod changes;
 pub mod commands;
 pub mod live;
+pub mod notes;
 pub mod policy;
 pub mod preview;
 mod toolbox;

@@ -88,6 +88,11 @@ impl Toolbox {
         self.tools.push(AnyTool::Live(tool));
     }
 
+    /// Leaves out every tool whose name does not fit.
+    pub fn keep(&mut self, fits: impl Fn(&str) -> bool) {
+        self.tools.retain(|tool| fits(tool.name()));
+    }
+
     /// The tool of that name.
     pub fn find(&self, name: &str) -> Option<AnyTool> {
         self.tools.iter().find(|tool| tool.name() == name).cloned()

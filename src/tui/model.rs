@@ -12,7 +12,9 @@ use jiff::Timestamp;
 
 use crate::domain::catalog::Description;
 use crate::domain::op::NewProject;
-use crate::domain::{Fault, Mode, ModelInfo, ModelRef, Planning, ProjectPath, Saving, SessionId, SessionView};
+use crate::domain::{
+    CustomCommand, Fault, Mode, ModelInfo, ModelRef, Planning, ProjectPath, Saving, SessionId, SessionView,
+};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::overlays::settings::Mode as SettingsMode;
@@ -192,6 +194,8 @@ pub struct Model {
     pub completion: Option<Completion>,
     /// What is searched for in the pane that has the focus; `None` when no search is open.
     pub search: Option<String>,
+    /// Slash commands of the person's own and of the project, once they were asked for.
+    pub custom: Option<Vec<CustomCommand>>,
     /// The project's files, once they were asked for.
     pub files: Option<Vec<ProjectPath>>,
     pub note: Option<Note>,
@@ -242,6 +246,7 @@ impl Model {
             overlay: None,
             completion: None,
             search: None,
+            custom: None,
             files: None,
             note: None,
             leaving: Leaving::No,

@@ -82,6 +82,11 @@ pub enum Ask {
     Sessions,
     Models,
     Connections,
+    Compact,
+    Context,
+    Notes,
+    /// Slash commands beside Kiln's own.
+    Commands,
     Files,
     File(ProjectPath),
     Export(ExportTarget),
@@ -100,4 +105,6 @@ pub enum After {
     Nothing,
     /// The project's files are wanted for a completion.
     Files,
+    /// Its slash commands are.
+    Commands,
 }

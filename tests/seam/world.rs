@@ -174,19 +174,47 @@ impl World {
         Self::over(folder, protocol, plays).await
     }
 
+    /// A world whose model takes only so many tokens.
+    pub async fn with_window(window: u64, plays: Vec<Play>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::over_model(folder, TurnProtocol::Tools, Some(window), plays, |_| {}).await
+    }
+
+    /// A world with parts of the test's choice.
+    pub async fn with(plays: Vec<Play>, change: impl FnOnce(&mut Parts) + Send + 'static) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::over_model(folder, TurnProtocol::Tools, None, plays, change).await
+    }
+
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
+        Self::over_model(folder, protocol, None, plays, |_| {}).await
+    }
+
+    async fn over_model(
+        folder: Arc<tempfile::TempDir>,
+        protocol: TurnProtocol,
+        window: Option<u64>,
+        plays: Vec<Play>,
+        change: impl FnOnce(&mut Parts) + Send + 'static,
+    ) -> Self {
         let player = Arc::new(Player {
             plays: Mutex::new(plays.into()),
             requests: Mutex::new(Vec::new()),
             release: Arc::new(Notify::new()),
-            model: ModelInfo { protocol, ..ModelInfo::unknown(ModelRef::new("player", "one")) },
+            model: ModelInfo { protocol, window, ..ModelInfo::unknown(ModelRef::new("player", "one")) },
         });
         let settings = ProviderSettings { preferred: Some("player".into()), ..ProviderSettings::default() };
         let net = Client::new(&NetSettings::default()).unwrap();
         let registry =
             Registry::new(Catalogue::builtin().unwrap(), settings, net).with_provider("player".into(), player.clone());
         let path = folder.path().to_owned();
-        let parts = async move { Ok(parts(&path, registry).await) };
+        let parts = async move {
+            let mut parts = parts(&path, registry).await;
+            change(&mut parts);
+            Ok(parts)
+        };
         let (engine, task) = kiln::engine::start(parts);
         let events = engine.subscribe();
         Self { folder, protocol, player, engine, task, events, view: SessionView::empty(), seen: Vec::new() }
@@ -213,6 +241,18 @@ impl World {
     /// Another Kiln on the same data at the same time.
     pub async fn beside(&self, plays: Vec<Play>) -> Self {
         Self::over(self.folder.clone(), self.protocol, plays).await
+    }
+
+    /// A folder of Kiln's own in this world.
+    pub fn home(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file into the project.
+    pub fn put(&self, path: &str, content: &str) {
+        let path = self.project().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
     }
 
     pub fn project(&self) -> PathBuf {
@@ -327,6 +367,11 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         scratch: folder.join("scratch"),
         defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
         grants: folder.join("grants"),
+        memory: kiln::agent::Memory {
+            user: Some(folder.join("config")),
+            notes: Some(folder.join("notes")),
+            ..kiln::agent::Memory::default()
+        },
         walls: Some(walls(folder)),
         standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
         limits: Limits::default(),

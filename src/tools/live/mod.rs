@@ -6,7 +6,10 @@
 pub mod ask_user;
 pub mod fetch_url;
 pub mod job;
+pub mod remember;
 pub mod shell;
+pub mod skill;
+pub mod task;
 
 use std::sync::Arc;
 
@@ -28,6 +31,8 @@ pub enum Wish {
     Output(String),
     /// A question for the person.
     Question { text: String, choices: Vec<String>, answer: oneshot::Sender<String> },
+    /// A piece of work for a sub-agent; its report comes back, or why there is none.
+    Task { prompt: String, tools: task::TaskTools, answer: oneshot::Sender<Result<String, String>> },
 }
 
 /// What a live tool works with.

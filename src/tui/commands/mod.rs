@@ -4,16 +4,20 @@
 
 mod cancel;
 mod checkpoints;
+mod compact;
+mod context;
 mod copy;
 mod diff;
 mod export;
 mod files;
 mod help;
+mod memory;
 mod mode;
 mod model;
 mod net;
 mod new;
 mod permissions;
+mod pin;
 mod plan;
 mod queue;
 mod quit;
@@ -29,6 +33,8 @@ mod steps;
 mod theme;
 mod undo;
 
+pub use context::entries as context_entries;
+pub use memory::entries as note_entries;
 pub use net::entries as connection_entries;
 pub use permissions::entries as permission_entries;
 pub use queue::entries as queue_entries;
@@ -78,6 +84,10 @@ pub static COMMANDS: &[Command] = &[
     export::COMMAND,
     copy::COMMAND,
     rename::COMMAND,
+    compact::COMMAND,
+    pin::COMMAND,
+    context::COMMAND,
+    memory::COMMAND,
     net::COMMAND,
     theme::COMMAND,
     settings::COMMAND,

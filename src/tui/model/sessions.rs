@@ -121,6 +121,7 @@ impl Model {
         self.opening = Opening::None;
         self.show_view(SessionView::empty());
         self.files = None;
+        self.custom = None;
         self.dialog = None;
         self.rewriting = None;
         self.review = None;

@@ -3,9 +3,10 @@
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
+use crate::domain::memory::estimate;
 use crate::domain::{
-    Author, ChangeKind, CheckResult, CheckRun, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime, Live,
-    PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
+    Author, ChangeKind, CheckResult, CheckRun, Decision, Display, Dropped, Fault, FileChange, Item, ItemKind, Lifetime,
+    Live, PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
 use crate::tui::panes::calls;
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
@@ -37,6 +38,7 @@ pub fn foldable(kind: &ItemKind) -> bool {
         ItemKind::Reasoning { .. } => true,
         ItemKind::Call { answer, .. } => answer.as_ref().is_none_or(|answer| answer.display == Display::Line),
         ItemKind::Check { run } => !run.findings.is_empty(),
+        ItemKind::Compacted { .. } => true,
         _ => false,
     }
 }
@@ -96,6 +98,11 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
         }
         ItemKind::PlanDecided { decision, .. } => plan_decided(decision, around),
         ItemKind::Check { run } => check(run, around),
+        ItemKind::Attached { name, text, .. } => {
+            let text = format!("gave the model {name}, about {} tokens", count(estimate(text.len())));
+            marked("@", Role::Info, &single_line(&text), Role::Dim, around)
+        }
+        ItemKind::Compacted { summary, dropped } => compacted(summary, dropped, around),
         ItemKind::Notice { text } => marked("·", Role::Info, &clean(text), Role::Dim, around),
         ItemKind::Ended { turn, outcome } => ended(item, *turn, outcome, around),
         ItemKind::Undone { paths, more, .. } => {
@@ -130,6 +137,23 @@ fn names(paths: &[crate::domain::ProjectPath], more: u64) -> String {
         parts.push(format!("{more} folders or links"));
     }
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+/// What a compaction left out, and, unfolded, what the model is told instead.
+fn compacted(summary: &str, dropped: &[Dropped], around: Around<'_>) -> Vec<Line<'static>> {
+    let tokens = dropped.iter().map(|one| one.tokens).sum();
+    let head = format!("compacted about {} tokens into a summary; `/compact undo` takes it back", count(tokens));
+    let mut out = marked(if around.expanded { "▾" } else { "▸" }, Role::Info, &head, Role::Dim, around);
+    if around.expanded {
+        for one in dropped.iter().take(MOST_LINES) {
+            let line = format!("turn {}: {}, about {} tokens", one.turn, one.what, count(one.tokens));
+            out.extend(marked("−", Role::Dim, &single_line(&line), Role::Dim, around));
+        }
+        for line in clean(summary).lines().take(MOST_LINES) {
+            out.extend(marked(" ", Role::Dim, line, Role::Dim, around));
+        }
+    }
+    out
 }
 
 fn user(text: &str, around: Around<'_>) -> Vec<Line<'static>> {

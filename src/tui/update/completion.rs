@@ -11,6 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::msg::{After, Ask};
 use crate::tui::overlays::completion::Kind;
 use crate::tui::overlays::{Choice, Completion};
+use crate::tui::text::sanitize::single_line;
 
 /// A key that the popup knows.
 pub fn key(model: &mut Model, key: KeyEvent, action: Action) -> Vec<Cmd> {
@@ -58,7 +59,7 @@ pub fn refresh(model: &mut Model) -> Vec<Cmd> {
     let old = model.completion.take();
     let mut commands_out = Vec::new();
     let popup = if let Some(rest) = before.strip_prefix('/').filter(|_| model.composer.caret_in_first_line()) {
-        slash(model, rest)
+        slash(model, rest, &mut commands_out)
     } else {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or("");
         match word.strip_prefix('@') {
@@ -75,11 +76,31 @@ pub fn refresh(model: &mut Model) -> Vec<Cmd> {
     commands_out
 }
 
-fn slash(model: &Model, rest: &str) -> Option<Completion> {
+fn slash(model: &mut Model, rest: &str, commands_out: &mut Vec<Cmd>) -> Option<Completion> {
+    if let (None, Some(session)) = (&model.custom, model.session) {
+        // Asked for once; what is typed meanwhile asks again only after a new session.
+        model.custom = Some(Vec::new());
+        commands_out.push(Cmd::Ask { op: Op::ListCommands { session }, ask: Ask::Commands });
+    }
+    let found = slash_choices(model, rest);
+    let alone = rest.len() >= 2 && !rest.contains(['/', ' ']);
+    // No word of Kiln's own: the project may have one, and only a session knows its project.
+    if found.is_none() && alone && model.session.is_none() && model.opening == crate::tui::model::Opening::None {
+        commands_out.push(model.start_session(After::Commands));
+    }
+    found
+}
+
+fn slash_choices(model: &Model, rest: &str) -> Option<Completion> {
     match rest.split_once(' ') {
         None if rest.contains('/') => None,
         None => {
-            let all: Vec<Choice> = commands::COMMANDS.iter().map(|c| Choice::new(c.name, c.about)).collect();
+            let own = model.custom.iter().flatten().map(|one| {
+                let about = format!("{} · {}", one.about, one.origin);
+                Choice::new(&single_line(&one.name), &single_line(&about))
+            });
+            let all = commands::COMMANDS.iter().map(|c| Choice::new(c.name, c.about));
+            let all: Vec<Choice> = all.chain(own).collect();
             let exact = commands::find(rest).filter(|c| c.name != rest).map(|c| Choice::new(c.name, c.about));
             Completion::new(Kind::Command, rest, &all)
                 .or_else(|| exact.and_then(|choice| Completion::new(Kind::Command, "", &[choice])))
@@ -104,6 +125,14 @@ fn mention(model: &mut Model, typed: &str, commands_out: &mut Vec<Cmd>) -> Optio
         }
         return None;
     };
-    let all: Vec<Choice> = files.iter().map(|path| Choice::new(path.as_str(), "")).collect();
+    let mut folders: Vec<String> = Vec::new();
+    for path in files {
+        let above = path.as_str().rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
+        folders.extend(above.filter(|folder| folders.last() != Some(folder)));
+    }
+    folders.sort();
+    folders.dedup();
+    let folders = folders.iter().map(|folder| Choice::new(folder, "folder"));
+    let all: Vec<Choice> = files.iter().map(|path| Choice::new(path.as_str(), "")).chain(folders).collect();
     Completion::new(Kind::File, typed, &all)
 }

@@ -357,7 +357,12 @@ pub(super) fn send(model: &mut Model) -> Vec<Cmd> {
         return Vec::new();
     }
     model.completion = None;
-    if let Some((name, argument)) = commands::parse(shown.trim()) {
+    let called = commands::parse(shown.trim());
+    // A command of the person's own is a message: the engine knows what it says.
+    let own = called.is_some_and(|(name, _)| {
+        commands::find(name).is_none() && model.custom.iter().flatten().any(|one| one.name == name)
+    });
+    if let Some((name, argument)) = called.filter(|_| !own) {
         let Some(command) = commands::find(name) else {
             let close = |n: &str| strsim::jaro_winkler(n, name);
             let all = commands::COMMANDS.iter().map(|c| c.name);

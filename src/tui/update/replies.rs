@@ -38,6 +38,9 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             let mut commands = engine::resync(model);
             commands.extend(model.tell_wishes());
             commands.extend(model.release_prompt());
+            if after == After::Commands {
+                commands.push(Cmd::Ask { op: Op::ListCommands { session }, ask: Ask::Commands });
+            }
             if after == After::Files {
                 commands.push(Cmd::Ask { op: Op::ListFiles { session }, ask: Ask::Files });
             }
@@ -75,6 +78,24 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             let entries = model.model_entries();
             fill_picker(model, entries);
             Vec::new()
+        }
+        (Ask::Context, Reply::Context { context }) => {
+            fill_picker(model, crate::tui::commands::context_entries(&context));
+            Vec::new()
+        }
+        (Ask::Notes, Reply::Notes { path, notes }) => {
+            fill_picker(model, crate::tui::commands::note_entries(path.as_deref(), &notes));
+            Vec::new()
+        }
+        (Ask::Compact, _) => {
+            model.tell(
+                "the oldest part is a summary now; `/context` shows what is in it, `/compact undo` takes it back",
+            );
+            Vec::new()
+        }
+        (Ask::Commands, Reply::Commands { commands }) => {
+            model.custom = Some(commands);
+            completion::refresh(model)
         }
         (Ask::Files, Reply::Files { files }) => {
             model.files = Some(files);

@@ -108,6 +108,8 @@ fn item_text(kind: &ItemKind) -> String {
         | ItemKind::Steered { text, .. }
         | ItemKind::Reasoning { text, .. }
         | ItemKind::Answer { text, .. }
+        | ItemKind::Attached { text, .. }
+        | ItemKind::Compacted { summary: text, .. }
         | ItemKind::Notice { text } => text.clone(),
         ItemKind::Change { change } => change.path.to_string(),
         ItemKind::Call { name, arguments, .. } => format!("{name} {arguments}"),
