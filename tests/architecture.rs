@@ -15,12 +15,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("net", &["config", "domain"]),
     ("sandbox", &["config", "domain"]),
     ("providers", &["net", "sandbox", "keychain", "config", "domain"]),
+    ("mcp", &["net", "sandbox", "keychain", "config", "domain"]),
     ("storage", &["config", "domain"]),
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
-    ("tools", &["workspace", "sandbox", "net", "domain"]),
+    ("tools", &["workspace", "sandbox", "net", "mcp", "domain"]),
     ("agent", &["providers", "tools", "workspace", "domain"]),
-    ("engine", &["agent", "export", "providers", "storage", "workspace", "config", "domain"]),
+    ("engine", &["agent", "export", "mcp", "providers", "storage", "workspace", "config", "domain"]),
     ("tui", &["engine", "workspace", "config", "domain"]),
     (
         "cli",
@@ -31,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "export",
             "keychain",
+            "mcp",
             "net",
             "providers",
             "sandbox",
@@ -58,6 +60,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("keyring::", &["keychain"]),
     ("zip::write", &["export"]),
     ("candle_core::", &["providers"]),
+    ("rmcp::", &["mcp"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

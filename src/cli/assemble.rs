@@ -21,6 +21,8 @@ use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
 use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
 use crate::keychain::Keys;
+use crate::mcp::consent::Ledger;
+use crate::mcp::{self, Mcp};
 use crate::net::{Client, NetSettings, Proxies, Reach};
 use crate::providers;
 use crate::providers::cassette::Recorder;
@@ -36,6 +38,9 @@ use crate::tools::policy;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a server of tools may take to say who it is.
+const SERVER_START: Duration = Duration::from_secs(10);
 
 /// The recording behind `kiln tour`.
 const TOUR: &str = include_str!("../../assets/tour.jsonl");
@@ -120,6 +125,8 @@ pub struct Inputs {
     /// Answers are written here, without secrets.
     pub record: Option<PathBuf>,
     pub colour: Colour,
+    /// The project's folder, where the flags and the current folder name one.
+    pub root: Option<PathBuf>,
     /// How the project's folder stands; what an untrusted one would set is in the troubles already.
     pub trust: Trust,
     /// What was wrong so far. Front ends tell these themselves: `Description::troubles` holds only what
@@ -141,9 +148,10 @@ impl Inputs {
                 return Err(Failure::usage(format!("`{}` is empty", flag.flag), "name what you want, or leave it out"));
             }
         }
-        let loaded = match project_root(common) {
+        let root = project_root(common);
+        let loaded = match &root {
             Some(root) => {
-                let project = Project { root: &root, key_variables: &key_variables };
+                let project = Project { root, key_variables: &key_variables };
                 config::load_with_project(&paths, &environment, &flags, &project)
             }
             None => config::load(&paths, &environment, &flags),
@@ -164,6 +172,7 @@ impl Inputs {
             replay: common.replay.clone().map(readable).transpose()?.map(Replay::File),
             record: common.record.clone(),
             colour: if never { Colour::Never } else { Colour::Auto },
+            root,
             trust: loaded.trust,
             troubles,
         })
@@ -284,7 +293,9 @@ pub fn assemble(inputs: Inputs) -> Running {
 async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Fault> {
     let mut troubles = inputs.troubles.clone();
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
-    let registry = registry(&inputs, net?).await?;
+    let net = net?;
+    let mcp = servers(&inputs, &net, &mut troubles);
+    let registry = registry(&inputs, net).await?;
     Ok(Parts {
         storage,
         saving,
@@ -308,8 +319,23 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         }),
         standing: standing(inputs.paths.cache().to_owned()),
         grants: inputs.paths.grants(),
+        mcp,
         troubles,
     })
+}
+
+/// The servers of tools that may run here; the tour needs none.
+fn servers(inputs: &Inputs, net: &Client, troubles: &mut Vec<Fault>) -> Option<Arc<Mcp>> {
+    if inputs.replay == Some(Replay::Tour) {
+        return None;
+    }
+    let specs = mcp::specs(&inputs.settings.mcp, inputs.root.as_deref(), troubles);
+    if specs.is_empty() {
+        return None;
+    }
+    let directory = inputs.root.clone().unwrap_or_else(|| inputs.paths.data().to_owned());
+    let around = super::mcp::surroundings(inputs, net.clone(), directory, SERVER_START);
+    Some(Arc::new(Mcp::new(specs, &Ledger::at(&inputs.paths.servers_file()), &around)))
 }
 
 /// Finds out in the background how well commands can be confined here.
@@ -411,7 +437,7 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
     }
 }
 
-fn net(inputs: &Inputs) -> Result<Client, Fault> {
+pub(super) fn net(inputs: &Inputs) -> Result<Client, Fault> {
     let (settings, _told_before) = network(&inputs.settings, &inputs.environment, &inputs.paths);
     Client::new(&settings).map_err(|error| {
         Fault::new(FaultClass::Offline, "the network settings cannot be used")

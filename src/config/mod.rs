@@ -21,7 +21,7 @@ pub use environment::{Environment, ProjectKey, TerminalHints};
 pub use layers::{FlagValue, Loaded, Origin, Shown, load, load_with_project};
 pub use paths::{Lasting, Paths};
 pub use project::Project;
-pub use schema::{KeyStorage, ProviderSettings, Settings};
+pub use schema::{KeyStorage, McpServerSettings, McpSettings, ProviderSettings, Settings};
 pub use trust::Trust;
 
 /// The commented settings file that `kiln config init` writes: every setting with its default.

@@ -54,6 +54,12 @@ pub const REACH: &[(&str, Reach)] = &[
     ("network.allow", Reach::OnlyDown(Scale::List)),
     ("local.temperature", Reach::Anyone),
     ("local.weights_url", Reach::TrustedOnly),
+    ("mcp.call_timeout_s", Reach::Anyone),
+    ("mcp.servers.*.command", Reach::TrustedOnly),
+    ("mcp.servers.*.url", Reach::TrustedOnly),
+    ("mcp.servers.*.env", Reach::TrustedOnly),
+    ("mcp.servers.*.token_env", Reach::TrustedOnly),
+    ("mcp.servers.*.enabled", Reach::OnlyDown(Scale::Switch(false))),
     ("keys.storage", Reach::TrustedOnly),
 ];
 

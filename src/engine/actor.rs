@@ -19,6 +19,7 @@ use crate::domain::{
     Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Saving,
     SessionId, SessionView, TurnId, TurnOutcome,
 };
+use crate::mcp::Mcp;
 use crate::providers::registry::Registry;
 use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
@@ -46,6 +47,8 @@ pub struct Parts {
     pub standing: Pending<Standing>,
     /// Where projects' standing permissions lie.
     pub grants: PathBuf,
+    /// Servers of tools that others made, if any may run.
+    pub mcp: Option<Arc<Mcp>>,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
 }

@@ -195,6 +195,7 @@ impl World {
                 walls: Some(walls(&path)),
                 standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
                 limits: Limits::default(),
+                mcp,
                 troubles: Vec::new(),
             })
         };

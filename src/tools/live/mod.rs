@@ -4,6 +4,7 @@
 //! While it runs it sends [`Wish`]es; what it comes to is a [`ToolAnswer`] like any other.
 
 pub mod ask_user;
+pub mod foreign;
 pub mod job;
 pub mod shell;
 
