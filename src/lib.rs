@@ -4,6 +4,7 @@
 //! A front end sends an [`domain::Op`] to the engine and folds the [`domain::Event`]s that come back.
 
 pub mod agent;
+pub mod checks;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -206,7 +206,7 @@ fn the_list_of_settings_is_the_schema() {
     let full: Settings = toml::from_str(
         "model = { provider = 'a', name = 'b' }\n\
          providers.p = { base_url = 'http://h', key_env = 'K', key_name = 'k', default_model = 'm', wire = 'w' }\n\
-         agent = { max_output_tokens = 1 }\nnetwork = { ca_file = 'f', allow = [] }",
+         agent = { max_output_tokens = 1, effort = 'low' }\nnetwork = { ca_file = 'f', allow = [] }",
     )
     .unwrap();
     let mut found = BTreeSet::new();

@@ -68,6 +68,7 @@ fn request(text: &str) -> ChatRequest {
         max_output: Some(64),
         temperature: Some(0.0),
         shape: Shape::Free,
+        effort: None,
         cache_key: None,
     }
 }

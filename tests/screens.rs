@@ -14,14 +14,18 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use kiln::domain::catalog::{Description, Readiness, WeightsStatus};
 use kiln::domain::op::NewProject;
+use kiln::domain::survey::{KeyPlace, KeyState, ProviderKind, SettingKind, SettingRow, Survey, SurveyedProvider};
 use kiln::domain::*;
+use kiln::engine::first_run::End;
 use kiln::tui::cmd::Cmd;
 use kiln::tui::keymap::Keymap;
 use kiln::tui::msg::{After, Ask, Msg};
+use kiln::tui::overlays::settings::SettingsAsk;
 use kiln::tui::terminal::clipboard::Place;
 use kiln::tui::theme::{ColorDepth, Theme};
 use kiln::tui::update::update;
 use kiln::tui::view::view;
+use kiln::tui::wizard::{Step, Wizard};
 use kiln::tui::{Model, Mouse, UiSettings};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -481,6 +485,230 @@ fn a_gap_in_the_facts_asks_for_a_snapshot() {
     assert!(matches!(&player.send(Msg::Event(Arc::new(Event::Lagged)))[..], [Cmd::Ask { .. }]));
 }
 
+fn surveyed(id: &str, title: &str, kind: ProviderKind, key: KeyState, model: Option<&str>) -> SurveyedProvider {
+    SurveyedProvider {
+        id: id.into(),
+        title: title.into(),
+        kind,
+        key,
+        variables: vec![format!("{}_API_KEY", id.to_uppercase())],
+        model: model.map(ModelName::from),
+        models: Vec::new(),
+    }
+}
+
+fn survey() -> Survey {
+    let environment = KeyState::Environment { variable: "ANTHROPIC_API_KEY".into(), tail: "sk-…wxyz".into() };
+    let row = |key: &str, kind: SettingKind, value: Option<&str>, origin: &str, overridden: Option<&str>| SettingRow {
+        key: key.into(),
+        kind,
+        value: value.map(str::to_owned),
+        about: kiln::config::describe::about(key),
+        origin: origin.into(),
+        overridden: overridden.map(str::to_owned),
+    };
+    let words = vec!["keychain".to_owned(), "file".to_owned()];
+    Survey {
+        providers: vec![
+            surveyed("anthropic", "Anthropic", ProviderKind::Cloud, environment, Some("claude-sonnet-5")),
+            surveyed(
+                "openai",
+                "OpenAI",
+                ProviderKind::Cloud,
+                KeyState::Stored { place: KeyPlace::Keychain },
+                Some("gpt-5.6"),
+            ),
+            surveyed("groq", "Groq", ProviderKind::Cloud, KeyState::Missing, None),
+            surveyed("ollama", "Ollama", ProviderKind::Local { answers: Some(false) }, KeyState::Missing, None),
+        ],
+        weights: Vec::new(),
+        settings: vec![
+            row("model.provider", SettingKind::Text, Some("openai"), "your settings, line 3", None),
+            row("ui.mouse", SettingKind::Switch, Some("true"), "default", None),
+            row("network.offline", SettingKind::Switch, Some("true"), "flag --offline", Some("flag --offline")),
+            row("keys.storage", SettingKind::Choice { words }, Some("keychain"), "default", None),
+            row("ui.frame_rate", SettingKind::Number, Some("60"), "default", None),
+        ],
+        file: "/home/ada/.config/kiln/config.toml".into(),
+        storage: KeyPlace::Keychain,
+        keychain_trouble: None,
+        key_file: false,
+        locked: true,
+    }
+}
+
+fn open_settings(player: &mut Player) {
+    player.describe(Readiness::Ready);
+    let asked = player.key(KeyCode::F(10));
+    assert!(matches!(&asked[..], [Cmd::Ask { op: Op::Survey, .. }]), "{asked:?}");
+    player.answer(Ask::Settings(SettingsAsk::Survey), Reply::Surveyed { survey: Box::new(survey()) });
+}
+
+#[test]
+fn settings_of_providers() {
+    snapshots("settings_providers", |player| {
+        open_settings(player);
+        player.key(KeyCode::Down);
+        player.key(KeyCode::Char('t'));
+        let fault = Fault::new(FaultClass::Auth, "OpenAI does not take the key").hint("store it anew");
+        let ask = Ask::Settings(SettingsAsk::Trial("openai".into()));
+        player.send(Msg::Answered { ask, result: Box::new(Err(fault)) });
+    });
+}
+
+#[test]
+fn settings_of_everything_else() {
+    snapshots("settings_rows", |player| {
+        open_settings(player);
+        player.key(KeyCode::Tab);
+        player.key(KeyCode::Down);
+        player.key(KeyCode::Down);
+    });
+}
+
+#[test]
+fn a_key_is_typed_unseen_and_travels_wrapped() {
+    let mut player = Player::new("kiln-dark");
+    open_settings(&mut player);
+    player.key(KeyCode::Down);
+    player.key(KeyCode::Down);
+    player.key(KeyCode::Char('s'));
+    player.send(Msg::Paste("sk-planted-0123456789\n".into()));
+    let screen = text_of(&player.draw(80, 24));
+    assert!(screen.contains("key of groq") && screen.contains("•••••"), "{screen}");
+    assert!(!screen.contains("planted"), "{screen}");
+    assert!(!format!("{:?}", player.model.overlay).contains("planted"));
+    let stored = player.key(KeyCode::Enter);
+    assert!(!format!("{stored:?}").contains("planted"), "{stored:?}");
+    let [Cmd::Ask { op: Op::StoreKey { provider, key, place }, .. }] = &stored[..] else { panic!("{stored:?}") };
+    assert_eq!((provider.as_str(), place), ("groq", &KeyPlace::Keychain));
+    assert_eq!(*key, Secret::new("sk-planted-0123456789"));
+}
+
+#[test]
+fn a_key_for_the_encrypted_file_waits_for_its_passphrase_typed_twice() {
+    let mut player = Player::new("kiln-dark");
+    open_settings(&mut player);
+    player.key(KeyCode::End);
+    player.key(KeyCode::Char('s'));
+    player.write("sk-1");
+    player.key(KeyCode::Tab);
+    assert!(player.key(KeyCode::Enter).is_empty());
+    player.write("two words");
+    assert!(player.key(KeyCode::Enter).is_empty());
+    player.write("two words");
+    let unlock = player.key(KeyCode::Enter);
+    let [Cmd::Ask { op: Op::UnlockKeys { .. }, ask }] = &unlock[..] else { panic!("{unlock:?}") };
+    let store = player.answer(ask.clone(), Reply::Done);
+    assert!(matches!(&store[..], [Cmd::Ask { op: Op::StoreKey { place: KeyPlace::File, .. }, .. }]), "{store:?}");
+}
+
+#[test]
+fn switches_flip_and_what_others_decide_cannot_be_changed() {
+    let mut player = Player::new("kiln-dark");
+    open_settings(&mut player);
+    player.key(KeyCode::Tab);
+    player.key(KeyCode::Down);
+    let flipped = player.key(KeyCode::Enter);
+    let wanted = vec![("ui.mouse".to_owned(), Some("false".to_owned()))];
+    assert!(
+        matches!(&flipped[..], [Cmd::Ask { op: Op::ChangeSettings { changes }, .. }] if *changes == wanted),
+        "{flipped:?}"
+    );
+    player.key(KeyCode::Down);
+    assert!(player.key(KeyCode::Enter).is_empty(), "a flag decides");
+    assert!(text_of(&player.draw(80, 24)).contains("the flag --offline decides"));
+    player.key(KeyCode::Down);
+    let turned = player.key(KeyCode::Enter);
+    let wanted = vec![("keys.storage".to_owned(), Some("file".to_owned()))];
+    assert!(
+        matches!(&turned[..], [Cmd::Ask { op: Op::ChangeSettings { changes }, .. }] if *changes == wanted),
+        "{turned:?}"
+    );
+    player.key(KeyCode::Down);
+    player.key(KeyCode::Enter);
+    player.key(KeyCode::Backspace);
+    player.key(KeyCode::Backspace);
+    player.write("30");
+    let typed = player.key(KeyCode::Enter);
+    let wanted = vec![("ui.frame_rate".to_owned(), Some("30".to_owned()))];
+    assert!(
+        matches!(&typed[..], [Cmd::Ask { op: Op::ChangeSettings { changes }, .. }] if *changes == wanted),
+        "{typed:?}"
+    );
+}
+
+fn wizard_key(wizard: &mut Wizard, code: KeyCode) -> Step {
+    wizard.key(KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+fn wizard_screen(wizard: &mut Wizard, width: u16, height: u16) -> String {
+    let theme = Theme::load("kiln-dark", None).unwrap();
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    kiln::tui::wizard::draw(wizard, &theme, std::time::Duration::ZERO, &mut buffer);
+    text_of(&buffer)
+}
+
+#[test]
+fn the_wizard_from_a_key_to_the_settings() {
+    let (mut wizard, first) = Wizard::begin();
+    assert_eq!(first, Op::Survey);
+    wizard.reply(Ok(Reply::Surveyed { survey: Box::new(survey()) }));
+    for (width, height) in SIZES {
+        insta::assert_snapshot!(
+            format!("wizard_providers_{width}x{height}"),
+            wizard_screen(&mut wizard, width, height)
+        );
+    }
+    // The choice begins at the provider in use; the one below it has no key.
+    wizard_key(&mut wizard, KeyCode::Down);
+    wizard_key(&mut wizard, KeyCode::Enter);
+    wizard.paste("sk-planted-0123");
+    let screen = wizard_screen(&mut wizard, 80, 24);
+    assert!(screen.contains("key of") && !screen.contains("planted"), "{screen}");
+    assert!(!format!("{wizard:?}").contains("planted"));
+    wizard_key(&mut wizard, KeyCode::Backspace);
+    assert!(matches!(wizard_key(&mut wizard, KeyCode::Enter), Step::Ask(Op::TryProvider { key: Some(_), .. })));
+    let refused = Fault::new(FaultClass::Auth, "the key was refused").hint("type it again");
+    wizard.reply(Err(refused));
+    insta::assert_snapshot!("wizard_refused_80x24", wizard_screen(&mut wizard, 80, 24));
+    assert!(matches!(wizard_key(&mut wizard, KeyCode::Enter), Step::Ask(Op::TryProvider { .. })), "once more");
+    wizard.reply(Ok(Reply::Models { models: vec![model_info()] }));
+    wizard_key(&mut wizard, KeyCode::Enter);
+    wizard_key(&mut wizard, KeyCode::Enter);
+    let review = wizard_screen(&mut wizard, 80, 24);
+    assert!(review.contains("into the system's keychain") && review.contains("model.provider"), "{review}");
+    assert!(matches!(wizard_key(&mut wizard, KeyCode::Enter), Step::Ask(Op::StoreKey { .. })));
+    assert!(matches!(wizard.reply(Ok(Reply::Done)), Step::Ask(Op::ChangeSettings { .. })));
+    wizard.reply(Ok(Reply::Done));
+    insta::assert_snapshot!("wizard_ready_80x24", wizard_screen(&mut wizard, 80, 24));
+    assert_eq!(wizard_key(&mut wizard, KeyCode::Enter), Step::End(End::Done));
+}
+
+#[test]
+fn the_wizard_is_left_from_every_page_without_a_wish() {
+    for steps in 0..4 {
+        let (mut wizard, _) = Wizard::begin();
+        wizard.reply(Ok(Reply::Surveyed { survey: Box::new(survey()) }));
+        for _ in 0..steps {
+            if let Step::Ask(op) = wizard_key(&mut wizard, KeyCode::Enter) {
+                assert!(matches!(op, Op::TryProvider { .. }), "nothing is changed before the last page: {op:?}");
+                wizard.reply(Ok(Reply::Models { models: vec![model_info()] }));
+            }
+            if steps == 3 {
+                break;
+            }
+        }
+        assert!(matches!(wizard_key(&mut wizard, KeyCode::Esc), Step::End(End::Left(None))), "after {steps}");
+    }
+    for (width, height) in [(1, 1), (8, 4), (20, 6), (300, 5)] {
+        let (mut wizard, _) = Wizard::begin();
+        wizard_screen(&mut wizard, width, height);
+        wizard.reply(Ok(Reply::Surveyed { survey: Box::new(survey()) }));
+        wizard_screen(&mut wizard, width, height);
+    }
+}
+
 fn any_msg() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
         6 => any::<char>().prop_map(KeyCode::Char),
@@ -524,6 +752,8 @@ proptest! {
         let mut player = Player::new("kiln-dark");
         if busy {
             player.working();
+        } else {
+            open_settings(&mut player);
         }
         for msg in msgs {
             player.send(msg);

@@ -3,13 +3,17 @@
 
 #[path = "seam/asking.rs"]
 mod asking;
+#[path = "seam/checking.rs"]
+mod checking;
+#[path = "seam/titles.rs"]
+mod titles;
 #[path = "seam/world.rs"]
 mod world;
 
 use kiln::domain::op::NewProject;
 use kiln::domain::{
-    Event, FactBody, FaultClass, Glimpse, ItemKind, Op, Phase, Reply, SessionState, StepState, TurnOutcome,
-    TurnProtocol,
+    Event, ExistingFiles, FactBody, FaultClass, Glimpse, ItemKind, Moment, Op, Phase, Reply, RewindScope, SessionState,
+    StepState, TurnOutcome, TurnProtocol,
 };
 use kiln::providers::{OpaqueReasoning, Part, ProviderError, StopReason, StreamEvent};
 use world::{Play, World, call, error, text, usage};
@@ -204,12 +208,77 @@ async fn undo_brings_the_files_back_and_refuses_over_foreign_changes() {
     world.ask(Op::Send { session: world.session(), text: "second".to_owned() }).await.unwrap();
     world.until_ended().await;
     assert_eq!(world.file("a.txt"), Some("two\n".to_owned()));
-    world.ask(Op::Undo { session: world.session() }).await.unwrap();
+    world.ask(Op::Undo { session: world.session(), existing: ExistingFiles::Keep }).await.unwrap();
     assert_eq!((world.file("a.txt"), world.file("b.txt")), (Some("one\n".to_owned()), None));
     std::fs::write(world.project().join("a.txt"), "mine").unwrap();
-    let fault = world.ask(Op::Undo { session: world.session() }).await.unwrap_err();
-    assert!(fault.sentence.contains("a.txt"), "{fault}");
+    let reply = world.ask(Op::Undo { session: world.session(), existing: ExistingFiles::Keep }).await.unwrap();
+    let Reply::Conflict { conflict } = reply else { panic!("it did not ask: {reply:?}") };
+    assert_eq!(conflict.paths, ["a.txt"]);
     assert_eq!(world.file("a.txt"), Some("mine".to_owned()));
+    world.ask(Op::Undo { session: world.session(), existing: ExistingFiles::Replace }).await.unwrap();
+    assert_eq!(world.file("a.txt"), None);
+}
+
+#[tokio::test]
+async fn what_programs_change_during_a_turn_is_undone_and_done_again() {
+    let plays = vec![text("```txt a.txt\none\n```\n").waiting_for_release(), text("nothing to do")];
+    let mut world = World::new(TurnProtocol::Fenced, plays).await;
+    std::fs::create_dir(world.project().join("work")).unwrap();
+    std::fs::write(world.project().join("work/precious"), "not committed").unwrap();
+    world.start("first").await;
+    // The file is written when its fence closes; the turn still runs.
+    world.until(|e| matches!(e, Event::Fact(fact) if matches!(fact.body, FactBody::FileChanged { .. }))).await;
+    std::fs::remove_dir_all(world.project().join("work")).unwrap();
+    std::fs::write(world.project().join("made"), "by a program").unwrap();
+    world.release();
+    world.until_ended().await;
+    let session = world.session();
+    let existing = ExistingFiles::Keep;
+    world.ask(Op::Undo { session, existing }).await.unwrap();
+    assert_eq!(world.file("work/precious"), Some("not committed".to_owned()));
+    assert_eq!((world.file("a.txt"), world.file("made")), (None, None));
+    let Reply::Restored { entries, .. } = world.ask(Op::Redo { session, existing }).await.unwrap() else { panic!() };
+    assert_eq!(entries, 4, "two files made, one file and its folder removed");
+    assert_eq!(world.file("work/precious"), None);
+    assert_eq!((world.file("a.txt"), world.file("made")), (Some("one\n".to_owned()), Some("by a program".to_owned())));
+    assert!(world.ask(Op::Redo { session, existing }).await.is_err(), "there is nothing more to redo");
+    world.ask(Op::Undo { session, existing }).await.unwrap();
+    assert_eq!(world.file("work/precious"), Some("not committed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_rewind_takes_files_and_conversation_back_and_deletes_nothing() {
+    let plays =
+        vec![text("```txt a.txt\none\n```\n"), text("```txt a.txt\ntwo\n```\n"), text("```txt a.txt\nthree\n```\n")];
+    let mut world = World::new(TurnProtocol::Fenced, plays).await;
+    world.start("first").await;
+    world.until_ended().await;
+    let session = world.session();
+    world.ask(Op::Send { session, text: "second".to_owned() }).await.unwrap();
+    world.until_ended().await;
+    let Reply::Checkpoints { checkpoints } = world.ask(Op::ListCheckpoints { session }).await.unwrap() else {
+        panic!()
+    };
+    let of_second = checkpoints.iter().find(|c| c.occasion.turn.0 == 2 && c.occasion.moment == Moment::BeforeTurn);
+    let checkpoint = of_second.unwrap().id;
+    let (scope, existing) = (RewindScope::Both, ExistingFiles::Keep);
+    let reply = world.ask(Op::Rewind { session, checkpoint, scope, existing }).await.unwrap();
+    let Reply::Restored { prompt, .. } = reply else { panic!("{reply:?}") };
+    assert_eq!(prompt.as_deref(), Some("second"));
+    assert_eq!(world.file("a.txt"), Some("one\n".to_owned()));
+    world.ask(Op::Redo { session, existing }).await.unwrap();
+    assert_eq!(world.file("a.txt"), Some("two\n".to_owned()));
+    world.ask(Op::Rewind { session, checkpoint, scope, existing }).await.unwrap();
+    let items = world.view.state.items.len();
+    world.ask(Op::Send { session, text: "third".to_owned() }).await.unwrap();
+    world.until_ended().await;
+    assert!(world.view.state.items.len() > items, "nothing is deleted");
+    let told = format!("{:?}", world.requests()[2].messages);
+    assert!(told.contains("first") && told.contains("third") && !told.contains("second"), "{told}");
+    world.ask(Op::Undo { session, existing }).await.unwrap();
+    assert_eq!(world.file("a.txt"), Some("one\n".to_owned()));
+    world.ask(Op::Undo { session, existing }).await.unwrap();
+    assert_eq!(world.file("a.txt"), None, "the turn that was taken back is not undone once more");
 }
 
 #[tokio::test]
@@ -246,7 +315,7 @@ async fn edits_patches_and_deletions_are_facts_and_can_be_taken_back() {
     assert_eq!(world.file("a.txt"), Some("1\r\ntwo\r\n".to_owned()));
     assert_eq!((world.file("b.txt"), world.file("c.txt")), (None, None));
     assert_eq!(world.file("d/c.txt"), Some("C\n".to_owned()));
-    world.ask(Op::Undo { session: world.session() }).await.unwrap();
+    world.ask(Op::Undo { session: world.session(), existing: ExistingFiles::Keep }).await.unwrap();
     assert_eq!(world.file("a.txt"), Some("one\r\ntwo\r\n".to_owned()));
     assert_eq!((world.file("b.txt"), world.file("c.txt")), (Some("b\n".to_owned()), Some("c\n".to_owned())));
     assert_eq!(world.file("d/c.txt"), None);

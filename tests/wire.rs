@@ -9,6 +9,8 @@ mod encode;
 mod gemini;
 #[path = "wire/http.rs"]
 mod http;
+#[path = "wire/matrix.rs"]
+mod matrix;
 #[path = "wire/ollama.rs"]
 mod ollama;
 #[path = "wire/recording.rs"]
@@ -17,6 +19,10 @@ mod recording;
 mod registry;
 #[path = "wire/responses.rs"]
 mod responses;
+#[path = "wire/rules.rs"]
+mod rules;
+#[path = "wire/structured.rs"]
+mod structured;
 #[path = "wire/transcripts.rs"]
 mod transcripts;
 
@@ -34,6 +40,8 @@ pub struct Heard {
     pub opaque: usize,
     pub reason: Option<StopReason>,
     pub usage: [u64; 6],
+    pub counted: bool,
+    pub notices: Vec<String>,
     pub error: Option<ProviderError>,
 }
 
@@ -52,7 +60,9 @@ pub fn fold(events: impl IntoIterator<Item = StreamEvent>, error: Option<Provide
             }
             StreamEvent::ToolArguments { index, json } => heard.calls[index].1.push_str(&json),
             StreamEvent::ToolEnded { .. } => heard.ended += 1,
+            StreamEvent::Notice { text } => heard.notices.push(text),
             StreamEvent::Usage { usage } => {
+                heard.counted = true;
                 heard.usage = [
                     usage.input_uncached,
                     usage.cache_read,
@@ -78,6 +88,7 @@ pub fn request(text: &str) -> ChatRequest {
         max_output: Some(100),
         temperature: Some(0.2),
         shape: Shape::Free,
+        effort: None,
         cache_key: Some("session".to_owned()),
     }
 }

@@ -31,6 +31,13 @@ pub struct Call {
     live: LiveFile,
 }
 
+impl Call {
+    /// A call that Kiln makes for itself: the person is asked as for the model's.
+    pub fn of_kiln(id: String, name: &str) -> Self {
+        Self { id, name: name.to_owned(), ..Self::default() }
+    }
+}
+
 /// A `write_file` call's file on the screen.
 #[derive(Debug, Default)]
 struct LiveFile {
@@ -46,6 +53,8 @@ pub struct Answer {
     pub opaque: Vec<OpaqueReasoning>,
     pub calls: Vec<Call>,
     pub usage: Option<Usage>,
+    /// What the person should know about it.
+    notices: Vec<String>,
     pub stop: Option<StopReason>,
     /// Whether anything was shown: from then on the request is never sent again by itself.
     shown: bool,
@@ -198,8 +207,14 @@ async fn publish_reasoning(turn: &mut Turn, answer: &Answer) {
 }
 
 async fn record_usage(turn: &mut Turn, answer: &Answer) {
-    if let Some(usage) = answer.usage {
-        turn.record_usage(usage).await;
+    match answer.usage {
+        Some(usage) => turn.record_usage(usage).await,
+        // Tokens that nobody counted are not none: what the session cost is unknown from here on.
+        None if answer.shown || answer.stop.is_some() => turn.record_uncounted().await,
+        None => {}
+    }
+    for text in &answer.notices {
+        turn.out.fact(FactBody::Noticed { text: text.clone() }).await;
     }
 }
 
@@ -238,6 +253,7 @@ impl Answer {
             StreamEvent::Usage { usage } => self.usage = Some(usage),
             StreamEvent::ReadingPrompt { done, total } => out.phase(Phase::ReadingPrompt { done, total }),
             StreamEvent::LoadingModel => out.phase(Phase::LoadingModel),
+            StreamEvent::Notice { text } => self.notices.push(text),
             StreamEvent::Stopped { reason } => self.stop = Some(reason),
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::answer::{Answer, Call, TextSink, ask};
+use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
 use super::person::Word;
 use super::request;
@@ -62,6 +63,7 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
         }),
         temperature: None,
         shape: Shape::Free,
+        effort: None,
         cache_key: turn.input.before.session.map(|session| session.to_string()),
     }
 }
@@ -86,6 +88,11 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 reminders += 1;
                 messages.push(Message::text(Role::Assistant, sink.all));
                 messages.push(Message::text(Role::User, reminder));
+                continue;
+            }
+            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+                messages.push(Message::text(Role::Assistant, sink.all));
+                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -246,14 +253,27 @@ impl TextSink for PlainText {
 }
 
 async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
-    for _ in 0..=REPAIRS.min(turn.input.limits.requests) {
+    let mut repairs = 0;
+    for _ in 0..turn.input.limits.requests {
         let mut sink = FencedText::default();
         let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
         if sink.refusals.is_empty() {
+            if let Verified::Findings(run) = checking::verify(turn, None).await? {
+                messages.push(Message::text(Role::Assistant, sink.all));
+                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                continue;
+            }
             skip_open_steps(turn).await;
             let said = if sink.files > 0 { "files" } else { sink.all.as_str() };
             return finish(turn, answer.stop, said).await;
         }
+        if repairs == REPAIRS {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
+                    .hint("say which files you want, or choose another model"),
+            ));
+        }
+        repairs += 1;
         let refusals = sink.refusals.join("\n");
         let text = format!(
             "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
@@ -262,10 +282,7 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         messages.push(Message::text(Role::Assistant, sink.all));
         messages.push(Message::text(Role::User, text));
     }
-    Err(Stop::Failed(
-        Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
-            .hint("say which files you want, or choose another model"),
-    ))
+    Err(limit_reached(turn))
 }
 
 /// A plan that the answer did not follow to its end is not shown as done.

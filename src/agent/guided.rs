@@ -91,6 +91,7 @@ fn request(
         // Measured: at higher temperatures a model of this size loses the thread.
         temperature: Some(0.0),
         shape: Shape::Lark(grammar),
+        effort: None,
         cache_key: None,
     }
 }

@@ -4,6 +4,8 @@
 //! does), never prints, and keeps nothing between turns.
 
 mod answer;
+mod checking;
+mod checkpoints;
 mod conversation;
 mod fenced;
 mod fenced_text;
@@ -20,11 +22,13 @@ mod turn;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use checking::CheckLimits;
 pub use person::{Asking, Person, PersonLine, Rights, Word, line};
 pub use report::{Report, Reporter};
 pub use turn::{Limits, TurnInput};
 
 use crate::domain::{SessionId, TurnOutcome, TurnProtocol};
+use checkpoints::Checkpoints;
 use turn::{Stop, Turn};
 
 /// Runs a turn to its end and reports it.
@@ -36,7 +40,8 @@ pub async fn run(
     cancel: CancellationToken,
 ) {
     let (number, protocol) = (input.turn, input.model.protocol);
-    let mut turn = Turn::new(input, person, Reporter::new(session, reports), cancel);
+    let checkpoints = Checkpoints::begin(session, &input);
+    let mut turn = Turn::new(input, person, Reporter::new(session, reports), cancel, checkpoints);
     let result = match protocol {
         TurnProtocol::Guided => guided::run(&mut turn).await,
         TurnProtocol::Tools | TurnProtocol::Fenced => conversation::run(&mut turn, protocol).await,
@@ -46,5 +51,7 @@ pub async fn run(
         Err(Stop::Cancelled) => TurnOutcome::Cancelled,
         Err(Stop::Failed(fault)) => TurnOutcome::Failed { fault },
     };
+    let kept = turn.checkpoints.after_turn().await;
+    turn.out.facts(kept, Vec::new()).await;
     turn.out.ended(number, outcome).await;
 }

@@ -99,7 +99,7 @@ impl Conversation {
             self.close();
         }
         match &item.kind {
-            ItemKind::User { text, .. } => {
+            ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
                 self.close();
                 self.messages.push(Message::text(Role::User, text.clone()));
             }
@@ -135,9 +135,13 @@ impl Conversation {
                 let note = format!("(I took your last changes back: {paths} are as they were before.)");
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Steered { text, .. } => {
+            ItemKind::Redone { paths, .. } | ItemKind::Rewound { paths, .. } if !paths.is_empty() => {
                 self.close();
-                self.messages.push(Message::text(Role::User, text.clone()));
+                let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
+                let note = format!(
+                    "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
+                );
+                self.messages.push(Message::text(Role::User, note));
             }
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
@@ -150,6 +154,8 @@ impl Conversation {
             | ItemKind::Decided { .. }
             | ItemKind::Asked { .. }
             | ItemKind::PlanDecided { .. }
+            | ItemKind::Redone { .. }
+            | ItemKind::Rewound { .. }
             | ItemKind::Answer { .. }
             | ItemKind::Call { .. }
             | ItemKind::Change { .. }

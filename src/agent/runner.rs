@@ -10,11 +10,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::Call;
+use super::checking::{self, Verified};
 use super::person::Asking;
+use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use crate::domain::{
     ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
-    StepId, Touch,
+    StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -32,10 +34,16 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         return Ok(ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", "))));
     };
     let touches = tool.touches(&arguments);
+    // Who else may change files: commands, and tools of others.
+    let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
+    let touches_commands = touches.iter().any(|touch| matches!(touch, Touch::Command { .. }));
     if let Some(refusal) = permit(turn, call, &arguments, touches).await? {
         return Ok(refusal);
     }
     turn.out.phase(Phase::Running { tool: call.name.clone() });
+    if may_write {
+        turn.before_write(Some(CallId::new(call.id.clone()))).await;
+    }
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
@@ -46,12 +54,15 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
     let answer = settle_plan(turn, answer).await?;
-    Ok(trimmed(answer))
+    if touches_commands {
+        turn.checking.stirred();
+    }
+    settle_step(turn, trimmed(answer)).await
 }
 
 /// Asks the policy, and the person where the policy says so. `Some` is the answer of a call that does
 /// not run.
-async fn permit(
+pub async fn permit(
     turn: &mut Turn,
     call: &Call,
     arguments: &Value,
@@ -200,6 +211,25 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
             "the person sent the plan back: {comment}\nMake a better plan with `set_plan`."
         ))),
         None => Ok(ToolAnswer::refusal("nobody answered; the plan is not approved")),
+    }
+}
+
+/// A step that changed files is over when the project's checks say so; else the model hears what they
+/// found, and the step goes on.
+async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+    let ended = answer.effects.iter().find_map(|effect| match effect {
+        Effect::StepChanged(step, StepState::Done) => Some(*step),
+        _ => None,
+    });
+    let Some(step) = ended else { return Ok(answer) };
+    match checking::verify(turn, Some(step)).await? {
+        Verified::GoOn => Ok(answer),
+        Verified::Findings(run) => {
+            let text = request::findings(&run).unwrap_or_default();
+            Ok(ToolAnswer::refusal(format!(
+                "Step {step} is not done yet. {text}\nMend this, then call `finish_step` again."
+            )))
+        }
     }
 }
 

@@ -4,31 +4,36 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::checking::{CheckLimits, Checking};
+use super::checkpoints::Checkpoints;
 use super::person::Person;
 use super::report::Reporter;
+use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
-    Blob, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState, Step,
-    StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState,
+    Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
 use crate::tools::{Removed, Toolbox, Written};
+use crate::workspace::checkpoint::Store;
 use crate::workspace::seen::Seen;
 use crate::workspace::{self, Root};
 
 /// How far a turn may go by itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Requests to the model in one turn.
     pub requests: u32,
     /// Answer tokens in one request; `None` leaves it to the provider.
     pub output_tokens: Option<u32>,
+    pub checks: CheckLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 50, output_tokens: None }
+        Self { requests: 50, output_tokens: None, checks: CheckLimits::default() }
     }
 }
 
@@ -48,6 +53,8 @@ pub struct TurnInput {
     pub commands: Option<Commands>,
     /// What the model knows of the files; kept over the session.
     pub seen: Arc<Seen>,
+    /// Where the state of the project is kept; `None` keeps nothing.
+    pub checkpoints: Option<Store>,
 }
 
 /// Why a turn ends before the model is done.
@@ -69,13 +76,31 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
+    pub checkpoints: Checkpoints,
+    pub checking: Checking,
 }
 
 impl Turn {
     /// A turn that has not begun.
-    pub fn new(input: TurnInput, person: Person, out: Reporter, cancel: CancellationToken) -> Self {
+    pub fn new(
+        input: TurnInput,
+        person: Person,
+        out: Reporter,
+        cancel: CancellationToken,
+        checkpoints: Checkpoints,
+    ) -> Self {
         let toolbox = input.toolbox.clone();
-        Self { input, out, cancel, plan: Vec::new(), person, toolbox, plan_approved: false }
+        Self {
+            input,
+            out,
+            cancel,
+            plan: Vec::new(),
+            person,
+            toolbox,
+            plan_approved: false,
+            checkpoints,
+            checking: Checking::default(),
+        }
     }
 
     /// The running step, if the plan has one.
@@ -183,6 +208,7 @@ impl Turn {
 
     async fn publish_file(&mut self, path: ProjectPath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) {
         let (added, removed) = workspace::lines::changed(before.as_deref(), after.as_deref());
+        self.checking.changed(path.clone());
         let after = after.map(Blob::new);
         let before = before.map(Blob::new);
         let change = FileChange {
@@ -199,8 +225,15 @@ impl Turn {
         self.out.facts(vec![FactBody::FileChanged { change }], blobs).await;
     }
 
+    /// Keeps the state of the project before something changes it: a call, or (`None`) the turn's own work.
+    pub async fn before_write(&mut self, call: Option<CallId>) {
+        let facts = self.checkpoints.before_write(call).await;
+        self.out.facts(facts, Vec::new()).await;
+    }
+
     /// Writes a file and publishes it; the refusal is worded for the model.
     pub async fn write_file(&mut self, path: ProjectPath, content: String) -> Result<(), String> {
+        self.before_write(None).await;
         let root = self.input.root.clone();
         let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
         match written {
@@ -210,6 +243,13 @@ impl Turn {
             }
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// Publishes that a request's tokens are unknown, and so what it cost.
+    pub async fn record_uncounted(&mut self) {
+        let cost = if self.input.model.prices == Some(Prices::FREE) { Cost::ZERO } else { Cost::Unknown };
+        let (turn, model) = (self.input.turn, self.input.model.reference.clone());
+        self.out.fact(FactBody::UsageRecorded { turn, model, usage: Usage::default(), cost }).await;
     }
 
     /// Publishes the tokens of one request and what they cost.

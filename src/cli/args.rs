@@ -131,6 +131,22 @@ pub enum Verb {
         #[command(subcommand)]
         verb: McpVerb,
     },
+    /// Set Kiln up: who answers, a key, a test, a model
+    ///
+    /// Finds keys, local servers and the embedded model, and writes nothing before the last step.
+    /// Without a terminal it asks on standard output and reads one answer a line; where the input
+    /// ends, the choice in brackets is taken.
+    Init,
+    /// Look this machine over: what works, what does not, what to do
+    ///
+    /// One line for each matter, `ok`, `warn` or `fail`, as soon as it is known. Each provider that
+    /// has a key is asked once for its models; nothing else leaves this machine and nothing is
+    /// changed. The exit code is 1 when anything failed, else 0.
+    Doctor {
+        /// One JSON array of {name, state, text, hint}
+        #[arg(long)]
+        json: bool,
+    },
     /// Watch a recorded session: no key, no network, one minute
     Tour,
     /// Print a completion script for a shell
@@ -224,6 +240,8 @@ pub enum ModelsVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch newer sizes and prices of models from models.dev
+    Refresh,
     /// Fetch weights of the embedded model
     Pull {
         /// A name that `kiln models list` prints

@@ -15,11 +15,11 @@ use super::args::Common;
 use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use super::keys;
-use crate::agent::Limits;
-use crate::config::{self, Environment, FlagValue, Lasting, Paths, Project, Settings, Shown, Trust};
+use crate::agent::{CheckLimits, Limits};
+use crate::config::{self, Environment, FlagValue, Lasting, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
-use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls};
+use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls, Workplace};
 use crate::keychain::Keys;
 use crate::mcp::consent::Ledger;
 use crate::mcp::{self, Mcp};
@@ -28,13 +28,14 @@ use crate::providers;
 use crate::providers::cassette::Recorder;
 use crate::providers::catalogue::{Catalogue, ProviderRow};
 use crate::providers::local::{LocalProvider, PullSettings, Weights};
-use crate::providers::registry::{KeySource, Registry};
+use crate::providers::registry::{KeySource, OwnQuestions, Registry};
 use crate::providers::scripted::{Pace, Scripted};
 use crate::providers::scrub::Scrubber;
 use crate::providers::shelf::WeightsFolder;
 use crate::sandbox::{self, Standing};
 use crate::storage::Storage;
 use crate::tools::policy;
+use crate::workspace::checkpoint;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -107,7 +108,7 @@ pub enum Colour {
 }
 
 /// What the rooms are made from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inputs {
     pub paths: Paths,
     /// All settings, flags and environment already merged in. Providers' base URLs, key variables and
@@ -115,6 +116,10 @@ pub struct Inputs {
     pub settings: Settings,
     /// Every setting with its origin, for `kiln config show`.
     pub shown: Vec<Shown>,
+    /// What was given on the command line, so that the settings can be read again.
+    pub flags: Vec<FlagValue>,
+    /// The folder whose own files were read.
+    pub project: Option<PathBuf>,
     /// The captured environment: vendors' variables are asked for by the registry, by name.
     pub environment: Environment,
     /// Keys by provider; `find` takes the variables that the catalogue's row names. Blocking.
@@ -125,8 +130,6 @@ pub struct Inputs {
     /// Answers are written here, without secrets.
     pub record: Option<PathBuf>,
     pub colour: Colour,
-    /// The project's folder, where the flags and the current folder name one.
-    pub root: Option<PathBuf>,
     /// How the project's folder stands; what an untrusted one would set is in the troubles already.
     pub trust: Trust,
     /// What was wrong so far. Front ends tell these themselves: `Description::troubles` holds only what
@@ -148,14 +151,8 @@ impl Inputs {
                 return Err(Failure::usage(format!("`{}` is empty", flag.flag), "name what you want, or leave it out"));
             }
         }
-        let root = project_root(common);
-        let loaded = match &root {
-            Some(root) => {
-                let project = Project { root, key_variables: &key_variables };
-                config::load_with_project(&paths, &environment, &flags, &project)
-            }
-            None => config::load(&paths, &environment, &flags),
-        };
+        let project = project_root(common);
+        let loaded = load(&paths, &environment, &flags, project.as_deref());
         let environment = environment.with_project_keys(loaded.project_keys);
         let mut troubles: Vec<Fault> = fault.into_iter().collect();
         troubles.extend(loaded.troubles);
@@ -168,14 +165,26 @@ impl Inputs {
             paths,
             settings: loaded.settings,
             shown: loaded.shown,
+            flags,
+            project,
             environment,
             replay: common.replay.clone().map(readable).transpose()?.map(Replay::File),
             record: common.record.clone(),
             colour: if never { Colour::Never } else { Colour::Auto },
-            root,
             trust: loaded.trust,
             troubles,
         })
+    }
+}
+
+/// All layers of settings, with those of a project where there is one.
+fn load(paths: &Paths, environment: &Environment, flags: &[FlagValue], project: Option<&Path>) -> Loaded {
+    match project {
+        Some(root) => {
+            let project = Project { root, key_variables: &key_variables };
+            config::load_with_project(paths, environment, flags, &project)
+        }
+        None => config::load(paths, environment, flags),
     }
 }
 
@@ -191,6 +200,35 @@ pub(super) fn key_variables() -> Vec<String> {
     // A catalogue that cannot be read is told where it is needed.
     let catalogue = Catalogue::builtin().ok();
     catalogue.iter().flat_map(Catalogue::providers).flat_map(|row| row.key_env.iter().cloned()).collect()
+}
+
+/// What the engine may look at and change of this machine.
+fn workplace(inputs: &Inputs) -> Workplace {
+    let again = {
+        let inputs = inputs.clone();
+        move || load(&inputs.paths, &inputs.environment, &inputs.flags, inputs.project.as_deref())
+    };
+    let (read, before) = (again.clone(), inputs.clone());
+    Workplace {
+        paths: inputs.paths.clone(),
+        environment: inputs.environment.clone(),
+        keys: Arc::clone(&inputs.keys),
+        settings: Arc::new(again),
+        registry: Arc::new(move || {
+            let (read, mut inputs) = (read.clone(), before.clone());
+            let work = async move {
+                // A recording answers, or is being written: both outlive a change of settings.
+                if inputs.replay.is_some() || inputs.record.is_some() {
+                    return Ok(None);
+                }
+                let loaded = read();
+                inputs.preferred = preferred(&loaded.settings, &loaded.shown);
+                (inputs.settings, inputs.shown) = (loaded.settings, loaded.shown);
+                registry(&inputs, net(&inputs)?, &mut Vec::new()).await.map(|registry| Some(Arc::new(registry)))
+            };
+            Box::pin(work)
+        }),
+    }
 }
 
 fn readable(path: PathBuf) -> Result<PathBuf, Failure> {
@@ -295,7 +333,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
     let net = net?;
     let mcp = servers(&inputs, &net, &mut troubles);
-    let registry = registry(&inputs, net).await?;
+    let registry = registry(&inputs, net, &mut troubles).await?;
     Ok(Parts {
         storage,
         saving,
@@ -304,6 +342,11 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         limits: Limits {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
+            checks: CheckLimits {
+                iterations: inputs.settings.agent.max_iterations,
+                commands: inputs.settings.agent.check_commands.clone(),
+                time: Duration::from_secs(inputs.settings.agent.check_timeout_s),
+            },
         },
         defaults: Defaults {
             mode: inputs.settings.agent.mode,
@@ -319,8 +362,10 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         }),
         standing: standing(inputs.paths.cache().to_owned()),
         grants: inputs.paths.grants(),
+        checkpoints: Some((inputs.paths.checkpoints(), checkpoint_limits(&inputs.settings))),
         mcp,
         troubles,
+        workplace: Some(workplace(&inputs)),
     })
 }
 
@@ -329,11 +374,11 @@ fn servers(inputs: &Inputs, net: &Client, troubles: &mut Vec<Fault>) -> Option<A
     if inputs.replay == Some(Replay::Tour) {
         return None;
     }
-    let specs = mcp::specs(&inputs.settings.mcp, inputs.root.as_deref(), troubles);
+    let specs = mcp::specs(&inputs.settings.mcp, inputs.project.as_deref(), troubles);
     if specs.is_empty() {
         return None;
     }
-    let directory = inputs.root.clone().unwrap_or_else(|| inputs.paths.data().to_owned());
+    let directory = inputs.project.clone().unwrap_or_else(|| inputs.paths.data().to_owned());
     let around = super::mcp::surroundings(inputs, net.clone(), directory, SERVER_START);
     Some(Arc::new(Mcp::new(specs, &Ledger::at(&inputs.paths.servers_file()), &around)))
 }
@@ -343,6 +388,14 @@ fn standing(cache: PathBuf) -> Pending<Standing> {
     let found = async move { sandbox::probe_cached(&cache).await }.boxed().shared();
     tokio::spawn(found.clone());
     found
+}
+
+fn checkpoint_limits(settings: &Settings) -> checkpoint::Limits {
+    checkpoint::Limits {
+        max_bytes: settings.checkpoints.max_bytes,
+        max_age: Duration::from_secs(u64::from(settings.checkpoints.max_age_days) * 24 * 3600),
+        ..checkpoint::Limits::default()
+    }
 }
 
 /// The database, or memory where there is none to be had: Kiln works, and says what is off.
@@ -361,11 +414,11 @@ async fn storage(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<(Storage, S
     Ok((storage, Saving::Off { fault }))
 }
 
-async fn registry(inputs: &Inputs, net: Client) -> Result<Registry, Fault> {
+async fn registry(inputs: &Inputs, net: Client, troubles: &mut Vec<Fault>) -> Result<Registry, Fault> {
     if let Some(replay) = &inputs.replay {
         return replaying(replay, net);
     }
-    let catalogue = Catalogue::builtin()?;
+    let catalogue = catalogue(&inputs.paths, troubles)?;
     let settings = provider_settings(inputs, &catalogue);
     let keys = Arc::clone(&settings.keys);
     let weights = Weights::new(inputs.paths.weights());
@@ -376,6 +429,20 @@ async fn registry(inputs: &Inputs, net: Client) -> Result<Registry, Fault> {
         Some(path) => recording(registry, path, &keys).await,
         None => Ok(registry),
     }
+}
+
+/// What is known of models: Kiln's own data, behind what was refreshed, behind the person's.
+pub(super) fn catalogue(paths: &Paths, troubles: &mut Vec<Fault>) -> Result<Catalogue, Fault> {
+    let mut catalogue = Catalogue::builtin()?;
+    catalogue.put_model_rows(providers::refresh::kept(&paths.models_cache()));
+    let file = paths.models_file();
+    if let Ok(text) = std::fs::read_to_string(&file)
+        && let Err(error) = catalogue.put_models(&text)
+    {
+        let fault = Fault::new(FaultClass::Invalid, format!("`{}` is left out: it cannot be read", file.display()));
+        troubles.push(fault.hint("correct it, or move it away").detail(error));
+    }
+    Ok(catalogue)
 }
 
 /// A registry in which only the recording answers.
@@ -434,6 +501,8 @@ fn provider_settings(inputs: &Inputs, catalogue: &Catalogue) -> providers::regis
         keys: Arc::new(source),
         preferred: inputs.preferred.provider.clone(),
         preferred_model: inputs.preferred.model.clone(),
+        effort: inputs.settings.agent.effort,
+        own_questions: if inputs.settings.agent.titles { OwnQuestions::Asked } else { OwnQuestions::Never },
     }
 }
 

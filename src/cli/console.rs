@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
 use super::exit::{Exit, Failure};
-use crate::domain::{Fault, FaultClass};
+use crate::domain::{Fault, FaultClass, Verdict};
 
 /// What a stream is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,18 @@ impl Console {
     /// One line on standard output, cleaned.
     pub fn line(&mut self, text: &str) -> Result<(), Failure> {
         self.text(&format!("{text}\n"))
+    }
+
+    /// A line on standard output that begins with a verdict, in its colour where `colour` says so.
+    pub(super) fn marked(&mut self, word: &str, state: Verdict, colour: bool, rest: &str) -> Result<(), Failure> {
+        let code = match state {
+            Verdict::Ok => "32",
+            Verdict::Warn => "33",
+            Verdict::Fail => "31",
+        };
+        let word = if colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() };
+        self.line_open = false;
+        self.put(&format!("{word}{}\n", clean(rest)))
     }
 
     /// One JSON document as a line. The characters that JSON leaves as they are but a terminal would

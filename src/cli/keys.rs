@@ -133,7 +133,7 @@ pub(super) fn unlock(keys: &Keys) -> Result<(), Failure> {
     keys.unlock(passphrase).map_err(config)
 }
 
-fn hidden(question: &str) -> Result<SecretString, Failure> {
+pub(super) fn hidden(question: &str) -> Result<SecretString, Failure> {
     rpassword::prompt_password(question).map(SecretString::from).map_err(|error| {
         config(Fault::new(FaultClass::Invalid, "nothing could be read from the terminal").detail(error.to_string()))
     })

@@ -8,9 +8,11 @@ pub mod assemble;
 mod completions;
 mod config;
 mod console;
+mod doctor;
 mod exec;
 mod exit;
 mod export;
+mod init;
 mod interrupt;
 mod keys;
 mod logging;
@@ -33,14 +35,16 @@ use clap::Parser as _;
 
 pub use args::Arguments;
 pub use console::{Console, clean};
+pub use doctor::{Style as DoctorStyle, doctor};
 pub use exec::{ExecRequest, Format, Start, exec};
 pub use exit::{Exit, Failure};
 pub use export::{export, parse_target};
+pub use init::questions as init_questions;
 pub use interrupt::Interrupts;
 pub use models::{list as list_models, pull as pull_model};
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
 
-use args::{SessionsVerb, Verb};
+use args::{ModelsVerb, SessionsVerb, Verb};
 use assemble::{Inputs, Replay};
 use open::Place;
 
@@ -97,6 +101,8 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Exec(verb)) => {
             let request = exec::request(&verb, &common, &inputs)?;
+            // Nobody waits for a title here.
+            inputs.settings.agent.titles = false;
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 exec(engine, request, console, &mut Interrupts::system()).await
@@ -117,11 +123,20 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
                 export(engine, session, target, verb.existing(), console).await
             })
         }
+        Some(Verb::Models { verb: ModelsVerb::Refresh }) => models::refresh(&inputs, console),
         Some(Verb::Models { verb }) => {
             assemble::unlock_keys(&inputs, console)?;
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 models::run(engine, &verb, common.provider.as_deref(), console).await
+            })
+        }
+        Some(Verb::Init) => init::run(inputs, console),
+        Some(Verb::Doctor { json }) => {
+            assemble::unlock_keys(&inputs, console)?;
+            let doctor = doctor::Doctor::new(&inputs, json, console);
+            assemble::with_engine(inputs, console, async |engine, console| {
+                doctor.run(engine, console, &mut Interrupts::system()).await
             })
         }
         Some(Verb::Config { verb }) => config::run(&inputs, &verb, console),

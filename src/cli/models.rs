@@ -1,8 +1,9 @@
-//! `kiln models`: list, pull.
+//! `kiln models`: list, refresh, pull.
 
 use std::path::Path;
 
 use super::args::ModelsVerb;
+use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exec::unexpected;
 use super::exit::{Exit, Failure};
@@ -12,6 +13,7 @@ use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::PullSource;
 use crate::domain::{Op, ProviderId, Reply};
 use crate::engine::Engine;
+use crate::providers::refresh;
 
 pub(super) async fn run(
     engine: &Engine,
@@ -21,6 +23,8 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     match verb {
         ModelsVerb::List { json } => list(engine, provider, *json, console).await,
+        // Needs no engine, and came here only if somebody forgot that.
+        ModelsVerb::Refresh => Err(unexpected()),
         ModelsVerb::Pull { name, from } => {
             pull(engine, name, from.as_deref(), console, &mut Interrupts::system()).await
         }
@@ -50,6 +54,15 @@ pub async fn list(engine: &Engine, provider: Option<&str>, json: bool, console: 
     } else {
         describe(&description, console)?;
     }
+    Ok(Exit::Done)
+}
+
+/// Brings newer data about models into the cache folder.
+pub(super) fn refresh(inputs: &Inputs, console: &mut Console) -> Result<Exit, Failure> {
+    let (client, catalogue) = (assemble::net(inputs)?, assemble::catalogue(&inputs.paths, &mut Vec::new())?);
+    let (base, file) = (&inputs.settings.models.refresh_url, inputs.paths.models_cache());
+    let count = assemble::runtime()?.block_on(refresh::refresh(&client, base, &catalogue, &file))?;
+    console.line(&format!("{count} models in `{}`", file.display()))?;
     Ok(Exit::Done)
 }
 

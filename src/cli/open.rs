@@ -138,7 +138,7 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
     })
 }
 
-fn headless(inputs: Inputs, begin: Begin, prompt: Option<String>, console: &mut Console) -> Result<Exit, Failure> {
+fn headless(mut inputs: Inputs, begin: Begin, prompt: Option<String>, console: &mut Console) -> Result<Exit, Failure> {
     let prompt = match prompt {
         Some(prompt) => prompt,
         // The recording answers whatever it is asked.
@@ -155,6 +155,8 @@ fn headless(inputs: Inputs, begin: Begin, prompt: Option<String>, console: &mut 
     assemble::unlock_keys(&inputs, console)?;
     console.troubles(&inputs.troubles);
     let mode = inputs.settings.agent.mode;
+    // Nobody waits for a title here.
+    inputs.settings.agent.titles = false;
     assemble::with_engine(inputs, console, async |engine, console| {
         let start = match begin {
             Begin::New(project) => Start::New(project),

@@ -154,7 +154,11 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
                 TurnOutcome::Interrupted => "[interrupted]".to_owned(),
                 TurnOutcome::Failed { fault } => format!("[failed: {fault}]"),
             },
-            ItemKind::Undone { turn, paths } => format!("[turn {turn} undone, {} files]", paths.len()),
+            ItemKind::Undone { turn, paths, .. } => format!("[turn {turn} undone, {} files]", paths.len()),
+            ItemKind::Redone { paths, .. } => format!("[done again, {} files]", paths.len()),
+            ItemKind::Rewound { checkpoint, paths, .. } => {
+                format!("[back to checkpoint {checkpoint}, {} files]", paths.len())
+            }
             ItemKind::Exported { path, files, .. } => format!("[exported {files} files to {path}]"),
         };
         console.line(&text)?;

@@ -6,6 +6,7 @@
 //! project's `.env` carries passes through, wrapped.
 
 mod check;
+pub mod describe;
 mod dotenv;
 pub mod environment;
 pub mod file;
@@ -19,7 +20,7 @@ pub mod write;
 
 pub use environment::{Environment, ProjectKey, TerminalHints};
 pub use layers::{FlagValue, Loaded, Origin, Shown, load, load_with_project};
-pub use paths::{Lasting, Paths};
+pub use paths::{Lasting, Paths, make_private_folder};
 pub use project::Project;
 pub use schema::{KeyStorage, McpServerSettings, McpSettings, ProviderSettings, Settings};
 pub use trust::Trust;

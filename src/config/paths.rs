@@ -132,6 +132,16 @@ impl Paths {
         self.config.join("providers.toml")
     }
 
+    /// The person's own data about models, in the form of Kiln's `assets/models.toml`.
+    pub fn models_file(&self) -> PathBuf {
+        self.config.join("models.toml")
+    }
+
+    /// Data about models that `kiln models refresh` brought.
+    pub fn models_cache(&self) -> PathBuf {
+        self.cache.join("models.json")
+    }
+
     /// The database of sessions.
     pub fn database(&self) -> PathBuf {
         self.data.join("kiln.db")
@@ -140,6 +150,11 @@ impl Paths {
     /// Contents of files, by hash.
     pub fn blobs(&self) -> PathBuf {
         self.data.join("blobs")
+    }
+
+    /// States of projects to go back to.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.data.join("checkpoints")
     }
 
     /// Folders of scratch projects.

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Mode, Planning};
+use crate::domain::{Effort, Mode, Planning};
 
 /// All settings, merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub model: ModelSettings,
+    pub models: ModelsSettings,
     /// By provider id; adds to or overrides the catalogue's rows.
     pub providers: BTreeMap<String, ProviderSettings>,
     pub ui: UiSettings,
@@ -21,6 +22,7 @@ pub struct Settings {
     pub local: LocalSettings,
     pub mcp: McpSettings,
     pub keys: KeySettings,
+    pub checkpoints: CheckpointSettings,
 }
 
 /// Who answers when nobody else is named.
@@ -33,6 +35,20 @@ pub struct ModelSettings {
     /// Model name as the provider spells it; `None` for the provider's default model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What is known of models.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsSettings {
+    /// Where `kiln models refresh` asks for newer data: models.dev, or a copy of it.
+    pub refresh_url: String,
+}
+
+impl Default for ModelsSettings {
+    fn default() -> Self {
+        Self { refresh_url: "https://models.dev".to_owned() }
+    }
 }
 
 /// What differs from the catalogue for one provider.
@@ -79,6 +95,12 @@ impl Default for UiSettings {
 pub struct AgentSettings {
     /// Requests to the model in one turn at most, 1 to 1000.
     pub max_requests: u32,
+    /// Failed rounds of the project's checks in one turn at most, 0 to 20; 0 checks nothing.
+    pub max_iterations: u32,
+    /// Commands that check the project; empty lets Kiln recognise them by its files.
+    pub check_commands: Vec<String>,
+    /// Seconds that one check may take.
+    pub check_timeout_s: u64,
     /// What a session does unasked: `read-only`, `ask`, `auto` or `full`.
     pub mode: Mode,
     /// Whether turns begin with a plan to approve: `auto`, `always` or `never`.
@@ -86,11 +108,26 @@ pub struct AgentSettings {
     /// Tokens of one answer at most; `None` leaves it to the model's own limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
+    /// How hard models should think; `None` leaves it to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// Whether the model is asked for a session's title after the first turn.
+    pub titles: bool,
 }
 
 impl Default for AgentSettings {
     fn default() -> Self {
-        Self { max_requests: 32, mode: Mode::Ask, plan: Planning::Auto, max_output_tokens: None }
+        Self {
+            max_requests: 32,
+            max_iterations: 3,
+            check_commands: Vec::new(),
+            check_timeout_s: 300,
+            mode: Mode::Ask,
+            plan: Planning::Auto,
+            max_output_tokens: None,
+            effort: None,
+            titles: true,
+        }
     }
 }
 
@@ -220,10 +257,27 @@ pub enum KeyStorage {
     File,
 }
 
+/// States of projects that are kept for `/undo` and `/checkpoints`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointSettings {
+    /// Bytes kept for one project at most, 1 MB to 1 TB; the oldest checkpoints go first.
+    pub max_bytes: u64,
+    /// Days after which a checkpoint may go, 1 to 3650.
+    pub max_age_days: u32,
+}
+
+impl Default for CheckpointSettings {
+    fn default() -> Self {
+        Self { max_bytes: 2 * 1024 * 1024 * 1024, max_age_days: 30 }
+    }
+}
+
 /// Names of all settings; `*` stands for a provider's id or a server's name. [`super::reach`] says for each who may set it.
 pub const KEYS: &[&str] = &[
     "model.provider",
     "model.name",
+    "models.refresh_url",
     "providers.*.base_url",
     "providers.*.key_env",
     "providers.*.key_name",
@@ -235,7 +289,12 @@ pub const KEYS: &[&str] = &[
     "agent.mode",
     "agent.plan",
     "agent.max_requests",
+    "agent.max_iterations",
+    "agent.check_commands",
+    "agent.check_timeout_s",
     "agent.max_output_tokens",
+    "agent.effort",
+    "agent.titles",
     "network.connect_timeout_s",
     "network.first_byte_timeout_s",
     "network.idle_timeout_s",
@@ -251,6 +310,8 @@ pub const KEYS: &[&str] = &[
     "mcp.servers.*.token_env",
     "mcp.servers.*.enabled",
     "keys.storage",
+    "checkpoints.max_bytes",
+    "checkpoints.max_age_days",
 ];
 
 /// Whether this is the full name of a setting.
@@ -316,7 +377,10 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "ui.frame_rate" => within(1, 60),
         "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
+        "agent.max_iterations" => within(0, 20),
         "agent.max_output_tokens" => within(1, 10_000_000),
+        "checkpoints.max_bytes" => within(1_000_000, 1_000_000_000_000),
+        "checkpoints.max_age_days" => within(1, 3650),
         "local.temperature" => {
             #[expect(clippy::cast_precision_loss, reason = "small numbers; only compared with 0 and 2")]
             let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));

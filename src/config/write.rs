@@ -41,10 +41,17 @@ pub enum Edit {
 ///
 /// Refused when the setting is unknown, its value unusable, or the file is not valid TOML.
 pub fn edit(path: &Path, key: &str, edit: &Edit) -> Result<(), Fault> {
-    if let Edit::Set(value) = edit {
-        layers::validate(key, value).map_err(|refusal| refusal.fault(key, "the new value"))?;
-    } else if !super::schema::is_known(key) {
-        return Err(layers::unknown(key, "what was asked"));
+    edit_all(path, &[(key.to_owned(), edit.clone())])
+}
+
+/// Changes several settings at once, all or none, as [`edit`] changes one.
+pub fn edit_all(path: &Path, edits: &[(String, Edit)]) -> Result<(), Fault> {
+    for (key, edit) in edits {
+        if let Edit::Set(value) = edit {
+            layers::validate(key, value).map_err(|refusal| refusal.fault(key, "the new value"))?;
+        } else if !super::schema::is_known(key) {
+            return Err(layers::unknown(key, "what was asked"));
+        }
     }
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -56,7 +63,9 @@ pub fn edit(path: &Path, key: &str, edit: &Edit) -> Result<(), Fault> {
             .hint("correct it first; nothing was changed")
             .detail(error.to_string())
     })?;
-    change(document.as_table_mut(), key, edit)?;
+    for (key, edit) in edits {
+        change(document.as_table_mut(), key, edit)?;
+    }
     atomic(path, document.to_string().as_bytes()).map_err(|error| unwritable(path, &error))
 }
 

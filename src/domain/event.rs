@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
+use super::checkpoint::{Moment, RestoreWay, RewindScope};
 use super::content::{Content, Display};
 use super::fault::Fault;
-use super::id::{CallId, RequestId, Seq, SessionId, StepId, TurnId};
+use super::finding::Finding;
+use super::id::{CallId, CheckpointId, RequestId, Seq, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef, TurnProtocol};
 use super::op::Reply;
 use super::path::ProjectPath;
@@ -33,6 +35,8 @@ pub enum Event {
     Pull { name: String, stage: String, received: u64, total: Option<u64> },
     /// Whether what is shown is also stored.
     Saving { saving: Saving },
+    /// One line of an examination under way.
+    Found { finding: Finding },
     /// This client missed events: ask for a snapshot. Made on the client's side of the channel.
     Lagged,
 }
@@ -206,10 +210,50 @@ pub enum FactBody {
         turn: TurnId,
         outcome: TurnOutcome,
     },
+    /// The state of the project's files was kept.
+    CheckpointTaken {
+        turn: TurnId,
+        checkpoint: CheckpointId,
+        moment: Moment,
+        #[serde(default)]
+        call: Option<CallId>,
+        /// After a turn: how many files, links and folders differ from before it.
+        #[serde(default)]
+        changed: u64,
+    },
     /// Files were brought back to their state before that turn.
     Undone {
         turn: TurnId,
         paths: Vec<ProjectPath>,
+        /// Folders, and names that are no [`ProjectPath`], brought back beside them.
+        #[serde(default)]
+        more: u64,
+        /// The checkpoints before and after; `None` where contents of single files were used.
+        #[serde(default)]
+        way: Option<RestoreWay>,
+    },
+    /// The newest undo or rewind was taken back.
+    Redone {
+        paths: Vec<ProjectPath>,
+        #[serde(default)]
+        more: u64,
+    },
+    /// Files, conversation or both went back to a checkpoint.
+    Rewound {
+        checkpoint: CheckpointId,
+        scope: RewindScope,
+        /// The newest turn that stands, so far as files went back.
+        #[serde(default)]
+        files_at: Option<TurnId>,
+        /// The first item that is no part of the conversation any more.
+        #[serde(default)]
+        hides_from: Option<Seq>,
+        #[serde(default)]
+        paths: Vec<ProjectPath>,
+        #[serde(default)]
+        more: u64,
+        #[serde(default)]
+        way: Option<RestoreWay>,
     },
     Exported {
         target: String,

@@ -68,6 +68,10 @@ number_id! {
     StepId
 }
 number_id! {
+    /// Number of a checkpoint within its project's store, from 1.
+    CheckpointId
+}
+number_id! {
     /// Number of a request over the seam, unique per engine handle; answers name it.
     RequestId
 }

@@ -50,6 +50,48 @@ pub enum TurnProtocol {
     Guided,
 }
 
+/// How hard a model should think before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Not at all, where the model allows that.
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    #[serde(rename = "xhigh")]
+    ExtraHigh,
+    Max,
+}
+
+impl Effort {
+    /// The word for it, in settings and in most protocols.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::ExtraHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+
+    /// Tokens to think with, for models that are told a number.
+    pub fn budget(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Minimal => 512,
+            Self::Low => 2048,
+            Self::Medium => 8192,
+            Self::High => 16_384,
+            Self::ExtraHigh | Self::Max => 24_576,
+        }
+    }
+}
+
 /// Prices in billionths of a US dollar per token (equal to dollars per billion tokens). A part that
 /// nobody published is `None`, never a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

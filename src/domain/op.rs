@@ -5,15 +5,19 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Description;
+use super::checkpoint::{Checkpoint, RestoreConflict, RewindScope};
 use super::connection::Connection;
 use super::event::QueueHold;
 use super::fault::Fault;
-use super::id::{CallId, RequestId, SessionId, StepId, TurnId};
+use super::finding::Finding;
+use super::id::{CallId, CheckpointId, ProviderId, RequestId, SessionId, StepId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{Decision, Grant, Mode, Scope};
 use super::plan::{PlanDecision, Planning};
+use super::secret::Secret;
 use super::session::SessionSummary;
+use super::survey::{KeyPlace, Survey};
 
 /// An [`Op`] with the number that its [`Reply`] will name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,8 +71,29 @@ pub enum Op {
     Cancel { session: SessionId },
     /// Runs the last turn's prompt again after a failure.
     Retry { session: SessionId },
-    /// Brings the files back to their state before the last turn that changed any.
-    Undo { session: SessionId },
+    /// Brings the files back to their state before the last turn that changed any. Answer:
+    /// [`Reply::Undone`], or [`Reply::Conflict`] when somebody should be asked first.
+    Undo {
+        session: SessionId,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
+    /// Takes the newest undo or rewind back. Answer: [`Reply::Restored`] or [`Reply::Conflict`].
+    Redo {
+        session: SessionId,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
+    /// The checkpoints of the session's project, newest first. Answer: [`Reply::Checkpoints`].
+    ListCheckpoints { session: SessionId },
+    /// Goes back to a checkpoint. Answer: [`Reply::Restored`] or [`Reply::Conflict`].
+    Rewind {
+        session: SessionId,
+        checkpoint: CheckpointId,
+        scope: RewindScope,
+        #[serde(default)]
+        existing: ExistingFiles,
+    },
     /// Chooses who answers from the next turn on.
     SelectModel { session: SessionId, model: ModelRef },
     /// Gives a session a title.
@@ -78,7 +103,7 @@ pub enum Op {
     /// Deletes a session and, for a scratch project, its folder.
     RemoveSession { session: SessionId },
     /// Models of one provider, or of all that are ready. Answer: [`Reply::Models`].
-    ListModels { provider: Option<super::id::ProviderId> },
+    ListModels { provider: Option<ProviderId> },
     /// Fetches embedded weights; progress arrives as [`super::Event::Pull`].
     PullModel { name: String, from: PullSource },
     /// A file now and before the last turn that touched it. Answer: [`Reply::File`].
@@ -89,6 +114,22 @@ pub enum Op {
     ListConnections,
     /// Writes the project out. Answer: [`Reply::Exported`].
     Export { session: SessionId, target: ExportTarget, existing: ExistingFiles },
+    /// Looks this machine over; each line is told as [`super::Event::Found`] when it is known. Answer:
+    /// [`Reply::Examined`].
+    Examine,
+    /// What there is to work with, and all settings. Asks no server but those on this machine.
+    /// Answer: [`Reply::Surveyed`].
+    Survey,
+    /// Changes settings in the person's file, all or none; `None` goes back to the default.
+    ChangeSettings { changes: Vec<(String, Option<String>)> },
+    /// Asks a provider for its models, with this key or the one at hand. Answer: [`Reply::Models`].
+    TryProvider { provider: ProviderId, key: Option<Secret> },
+    /// Stores a provider's key.
+    StoreKey { provider: ProviderId, key: Secret, place: KeyPlace },
+    /// Deletes a provider's stored key.
+    RemoveKey { provider: ProviderId },
+    /// Opens the encrypted file of keys for this run, or decides on the passphrase of a new one.
+    UnlockKeys { passphrase: Secret },
 }
 
 /// What the person does with a step.
@@ -130,11 +171,12 @@ pub struct ExportTarget {
     pub path: PathBuf,
 }
 
-/// What an export does when its destination exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of files of somebody else's that are in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExistingFiles {
     /// Refuse, and leave what is there.
+    #[default]
     Keep,
     /// Replace it as a whole.
     Replace,
@@ -183,11 +225,34 @@ pub enum Reply {
         mode: Mode,
         grants: Vec<Grant>,
     },
+    Checkpoints {
+        checkpoints: Vec<Checkpoint>,
+    },
+    /// Files were brought back, or the conversation was.
+    Restored {
+        /// Files, links and folders that were touched.
+        entries: u64,
+        /// What was left as it is, because it is not covered.
+        left: Vec<String>,
+        /// The words with which the part of the conversation began that was taken back.
+        prompt: Option<String>,
+    },
+    /// Nothing was touched: files changed since, or git's HEAD moved. Asked again with
+    /// [`ExistingFiles::Replace`], it is done all the same.
+    Conflict {
+        conflict: RestoreConflict,
+    },
     Exported {
         path: PathBuf,
         files: usize,
         bytes: u64,
         renamed: Vec<(String, String)>,
+    },
+    Examined {
+        findings: Vec<Finding>,
+    },
+    Surveyed {
+        survey: Box<Survey>,
     },
 }
 

@@ -22,7 +22,7 @@ pub enum Mode {
     Ask,
     /// Also runs sandboxed commands without asking; no network.
     Auto,
-    /// Asks for nothing. Commands run outside of the sandbox only where they must.
+    /// Asks for nothing, and commands run without the sandbox: for machines that are thrown away.
     Full,
 }
 

@@ -9,17 +9,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
+use super::checkpoint::{Moment, RestoreWay, RewindScope, TurnCheckpoints};
 use super::content::{Content, Display};
 use super::event::{Fact, FactBody, Glimpse, Phase, QueueHold};
 use super::fault::Fault;
-use super::id::{CallId, Seq, SessionId, TurnId};
+use super::id::{CallId, CheckpointId, Seq, SessionId, TurnId};
 use super::model::{ModelInfo, ModelRef};
 use super::path::ProjectPath;
 use super::permission::{ApprovalRequest, Decision, Mode, Question};
 use super::plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 use super::project::Project;
 use super::usage::{Cost, Usage};
-use super::verification::{CheckResult, CheckRun};
+use super::verification::{CheckResult, CheckRun, Coverage};
 
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +107,21 @@ pub enum ItemKind {
         turn: TurnId,
         outcome: TurnOutcome,
     },
+    /// `more` counts folders and names that are no [`ProjectPath`].
     Undone {
         turn: TurnId,
         paths: Vec<ProjectPath>,
+        more: u64,
+    },
+    Redone {
+        paths: Vec<ProjectPath>,
+        more: u64,
+    },
+    Rewound {
+        checkpoint: CheckpointId,
+        scope: RewindScope,
+        paths: Vec<ProjectPath>,
+        more: u64,
     },
     Exported {
         target: String,
@@ -175,6 +188,26 @@ pub struct SessionState {
     /// Files changed since a check last passed over them.
     #[serde(default)]
     pub unverified: BTreeSet<ProjectPath>,
+    /// Where the files of each turn are kept.
+    #[serde(default)]
+    pub checkpoints: BTreeMap<TurnId, TurnCheckpoints>,
+    /// Stretches of the transcript, first and last item, that are no part of the conversation any more.
+    #[serde(default)]
+    pub hidden: Vec<(Seq, Seq)>,
+    /// What can be done again, newest last; the next turn forgets it.
+    #[serde(default)]
+    pub redo: Vec<Redo>,
+}
+
+/// An undo or rewind that can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redo {
+    /// `None` when no files went back, or not by checkpoints.
+    pub way: Option<RestoreWay>,
+    /// Turns that it undid.
+    pub turns: Vec<TurnId>,
+    /// Items that it hid.
+    pub hidden: Option<(Seq, Seq)>,
 }
 
 impl SessionState {
@@ -243,13 +276,14 @@ impl SessionState {
             | FactBody::PlanProposed { .. }
             | FactBody::PlanDecided { .. } => self.fold_asking(fact),
             FactBody::Checked { run } => {
-                if run.result == CheckResult::Passed {
+                if run.result == CheckResult::Passed && run.coverage == Coverage::Whole {
                     self.unverified.clear();
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });
             }
             FactBody::TurnStarted { turn, text, .. } => {
                 self.turn = *turn;
+                self.redo.clear();
                 self.running_since = Some(fact.at);
                 self.plan.clear();
                 self.push(fact, ItemKind::User { turn: *turn, text: text.clone() });
@@ -309,11 +343,10 @@ impl SessionState {
                 self.end_steps(outcome, fact.at);
                 self.push(fact, ItemKind::Ended { turn: *turn, outcome: outcome.clone() });
             }
-            FactBody::Undone { turn, paths } => {
-                self.undone.push(*turn);
-                self.rebuild_changes();
-                self.push(fact, ItemKind::Undone { turn: *turn, paths: paths.clone() });
-            }
+            FactBody::CheckpointTaken { .. }
+            | FactBody::Undone { .. }
+            | FactBody::Redone { .. }
+            | FactBody::Rewound { .. } => self.fold_way_back(fact),
             FactBody::Exported { target, path, files, bytes } => self.push(
                 fact,
                 ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
@@ -341,6 +374,48 @@ impl SessionState {
             FactBody::PlanDecided { turn, decision } => {
                 self.proposed = None;
                 self.push(fact, ItemKind::PlanDecided { turn: *turn, decision: decision.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Checkpoints, and the ways back to them.
+    fn fold_way_back(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::CheckpointTaken { turn, checkpoint, moment, changed, .. } => {
+                let of_turn = self.checkpoints.entry(*turn).or_default();
+                match moment {
+                    Moment::BeforeTurn => of_turn.before = of_turn.before.or(Some(*checkpoint)),
+                    Moment::AfterTurn => {
+                        of_turn.after = Some(*checkpoint);
+                        of_turn.changed = *changed;
+                    }
+                    Moment::BeforeCall | Moment::BeforeRestore | Moment::AfterRestore => {}
+                }
+            }
+            FactBody::Undone { turn, paths, more, way } => {
+                self.undone.push(*turn);
+                self.redo.push(Redo { way: *way, turns: vec![*turn], hidden: None });
+                self.rebuild_changes();
+                self.push(fact, ItemKind::Undone { turn: *turn, paths: paths.clone(), more: *more });
+            }
+            FactBody::Redone { paths, more } => {
+                if let Some(redo) = self.redo.pop() {
+                    self.undone.retain(|turn| !redo.turns.contains(turn));
+                    self.hidden.retain(|stretch| Some(*stretch) != redo.hidden);
+                }
+                self.rebuild_changes();
+                self.push(fact, ItemKind::Redone { paths: paths.clone(), more: *more });
+            }
+            FactBody::Rewound { checkpoint, scope, files_at, hides_from, paths, more, way } => {
+                let turns = files_at.map_or_else(Vec::new, |stands| self.turns_after(stands));
+                self.undone.extend(&turns);
+                let hidden = hides_from.map(|from| (from, fact.seq));
+                self.hidden.extend(hidden);
+                self.redo.push(Redo { way: *way, turns, hidden });
+                self.rebuild_changes();
+                let (checkpoint, scope, paths, more) = (*checkpoint, *scope, paths.clone(), *more);
+                self.push(fact, ItemKind::Rewound { checkpoint, scope, paths, more });
             }
             _ => {}
         }
@@ -398,6 +473,24 @@ impl SessionState {
         }
     }
 
+    /// Turns after this one whose changes stand.
+    fn turns_after(&self, turn: TurnId) -> Vec<TurnId> {
+        (turn.0 + 1..=self.turn.0).map(TurnId).filter(|later| !self.undone.contains(later)).collect()
+    }
+
+    /// Whether an item is no part of the conversation any more.
+    pub fn is_hidden(&self, seq: Seq) -> bool {
+        self.hidden.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+
+    /// The state as the model is told it: without what was taken back.
+    #[must_use]
+    pub fn without_hidden(mut self) -> Self {
+        let items = std::mem::take(&mut self.items);
+        self.items = items.into_iter().filter(|item| !self.is_hidden(item.seq)).collect();
+        self
+    }
+
     /// The changes of one turn, oldest first.
     pub fn changes_of(&self, turn: TurnId) -> Vec<FileChange> {
         self.items
@@ -411,10 +504,13 @@ impl SessionState {
 
     /// The newest turn that changed files and was not undone.
     pub fn undoable_turn(&self) -> Option<TurnId> {
-        self.items.iter().rev().find_map(|item| match &item.kind {
+        let told = self.items.iter().rev().find_map(|item| match &item.kind {
             ItemKind::Change { change } if !self.undone.contains(&change.turn) => Some(change.turn),
             _ => None,
-        })
+        });
+        // Programs change files without telling.
+        let seen = self.checkpoints.iter().rev().find(|(turn, of)| of.changed > 0 && !self.undone.contains(turn));
+        told.max(seen.map(|(turn, _)| *turn))
     }
 
     /// The title, or the first words of the first message, or "new session".

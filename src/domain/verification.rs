@@ -17,6 +17,17 @@ pub enum CheckResult {
     },
 }
 
+/// What a run says of the changes when it passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coverage {
+    /// Other checks of the same round are still to come.
+    #[default]
+    Part,
+    /// It was the last of its round: everything that changed has been looked at.
+    Whole,
+}
+
 /// One run of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRun {
@@ -31,6 +42,8 @@ pub struct CheckRun {
     pub command: String,
     #[serde(flatten)]
     pub result: CheckResult,
+    #[serde(default)]
+    pub coverage: Coverage,
     /// The end of what it printed, for the model and the person.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub findings: String,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::asking::Waiting;
 use super::handle::{Ends, Engine, Submission};
 use super::publish::{self, Publish, PublishLine};
+use super::workplace::Workplace;
 use crate::agent::{self, Limits, PersonLine, Report};
 use crate::config::Environment;
 use crate::domain::{
@@ -25,6 +26,7 @@ use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
 use crate::tools::commands::Commands;
 use crate::tools::policy::{Confinement, Grants, Trust};
+use crate::workspace::checkpoint;
 use crate::workspace::seen::Seen;
 
 /// Reports of turns on their way to the actor at most: a turn that is faster waits.
@@ -47,10 +49,14 @@ pub struct Parts {
     pub standing: Pending<Standing>,
     /// Where projects' standing permissions lie.
     pub grants: PathBuf,
+    /// Where the state of projects is kept, and how much; `None` keeps nothing.
+    pub checkpoints: Option<(PathBuf, checkpoint::Limits)>,
     /// Servers of tools that others made, if any may run.
     pub mcp: Option<Arc<Mcp>>,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
+    /// Settings and keys of this machine; `None` where they are no business of this engine.
+    pub workplace: Option<Workplace>,
 }
 
 /// Something that is being found out, for whoever asks.
@@ -221,7 +227,12 @@ impl Actor {
             Op::Revoke { session, scope } => self.revoke(session, &scope),
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
-            Op::Undo { session } => self.undo(session).await,
+            Op::Undo { session, existing } => self.undo(session, existing).await,
+            Op::Redo { session, existing } => self.redo(session, existing).await,
+            Op::ListCheckpoints { session } => self.list_checkpoints(session).await,
+            Op::Rewind { session, checkpoint, scope, existing } => {
+                self.rewind(session, checkpoint, scope, existing).await
+            }
             Op::SelectModel { session, model } => self.select_model(session, &model).await,
             Op::Rename { session, title } => self.rename(session, title).await,
             Op::ListSessions => self.list_sessions().await,
@@ -234,6 +245,13 @@ impl Actor {
             Op::ReadFile { session, path } => return self.read_file(asker, session, path).await,
             Op::ListFiles { session } => return self.list_files(asker, session).await,
             Op::Export { session, target, existing } => return self.export(asker, session, target, existing).await,
+            Op::Examine => return self.examine(asker),
+            Op::Survey => return self.survey(asker),
+            Op::ChangeSettings { changes } => self.change_settings(changes).await,
+            Op::TryProvider { provider, key } => return self.try_provider(asker, provider, key),
+            Op::StoreKey { provider, key, place } => return self.store_key(asker, provider, key, place),
+            Op::RemoveKey { provider } => return self.remove_key(asker, provider),
+            Op::UnlockKeys { passphrase } => return self.unlock_keys(asker, &passphrase),
         };
         asker.reply(&self.line, reply.unwrap_or_else(|fault| Reply::Failed { fault })).await;
     }
@@ -286,7 +304,7 @@ impl Actor {
         self.fact(session, FactBody::TurnEnded { turn, outcome: outcome.clone() }).await;
         let Some(live) = self.sessions.get_mut(&session) else { return };
         live.running = None;
-
+        super::titles::after_turn(self, session, turn, &outcome);
         // After a failure or a stop the queue waits: the person decides what becomes of it.
         if outcome == TurnOutcome::Completed && self.stage == Stage::Serving {
             self.send_next_queued(session).await;

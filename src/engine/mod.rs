@@ -5,9 +5,17 @@
 mod actor;
 mod answers;
 mod asking;
+mod examine;
+pub mod first_run;
 mod handle;
 mod publish;
 mod sessions;
+mod settings;
+mod survey;
+mod titles;
+mod undo;
+mod workplace;
 
 pub use actor::{Defaults, Parts, Pending, Walls, start};
 pub use handle::{Ends, Engine, Events, Submission};
+pub use workplace::Workplace;

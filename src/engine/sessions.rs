@@ -1,6 +1,5 @@
-//! What the actor does with sessions: start, open, turns, undo.
+//! What the actor does with sessions: start, open, turns.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actor::Actor;
@@ -8,14 +7,13 @@ use super::publish::Publish;
 use crate::agent::TurnInput;
 use crate::domain::op::NewProject;
 use crate::domain::{
-    Event, FactBody, Fault, FaultClass, FileChange, ItemKind, ModelRef, Project, ProjectPath, Reply, SessionId,
-    SessionState, SessionView, TurnId, TurnOutcome,
+    Event, FactBody, Fault, FaultClass, ItemKind, ModelRef, Project, Reply, SessionId, SessionState, SessionView,
+    TurnId, TurnOutcome,
 };
 use crate::tools::Toolbox;
 use crate::tools::commands::Commands;
 use crate::tools::live::foreign;
 use crate::workspace::Root;
-use crate::workspace::undo::{self, UndoStep};
 
 impl Actor {
     pub(super) async fn start_session(
@@ -72,8 +70,10 @@ impl Actor {
         self.snapshot(session).await?;
         self.read_grants(session).await;
         if running {
+            self.keep_interrupted(session, turn).await;
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }
+        self.tell_interrupted_restore(session).await;
         if broken > 0 {
             let text = format!("{broken} records of this session could not be read and were left out");
             self.fact(session, FactBody::Noticed { text }).await;
@@ -146,7 +146,8 @@ impl Actor {
         };
         self.fact(session, started).await;
         let provider = self.parts.registry.provider(&model.reference.provider).await;
-        let root = match &state.project {
+        let project = state.project.clone();
+        let root = match &project {
             Some(project) => Root::open(project.root()).map_err(|error| error.to_fault()),
             None => Err(Fault::new(FaultClass::Internal, "the session has no project")),
         };
@@ -158,11 +159,12 @@ impl Actor {
                 let input = TurnInput {
                     turn,
                     text,
-                    before: before.unwrap_or(state),
+                    before: before.unwrap_or(state).without_hidden(),
+                    checkpoints: self.store_of(&project),
                     model,
                     provider,
                     root: Arc::new(root),
-                    limits: self.parts.limits,
+                    limits: self.parts.limits.clone(),
                     toolbox,
                     commands,
                     seen,
@@ -209,54 +211,6 @@ impl Actor {
         }
         self.begin_turn(session, text, Some(state)).await;
         Ok(Reply::Done)
-    }
-
-    pub(super) async fn undo(&mut self, session: SessionId) -> Result<Reply, Fault> {
-        let state = &self.live(session)?.view.state;
-        if self.is_running(session) {
-            return Err(busy());
-        }
-        let Some(turn) = state.undoable_turn() else {
-            return Err(Fault::new(
-                FaultClass::Invalid,
-                "there is nothing to undo: no turn of this session changed a file",
-            ));
-        };
-        let changes = state.changes_of(turn);
-        let Some(project) = &state.project else {
-            return Err(Fault::new(FaultClass::Internal, "the session has no project"));
-        };
-        let root = Root::open(project.root()).map_err(|error| error.to_fault())?;
-        let paths = self.restore(root, changes).await?;
-        self.fact(session, FactBody::Undone { turn, paths: paths.clone() }).await;
-        Ok(Reply::Undone { turn, paths })
-    }
-
-    /// Brings files back to their state before `changes`, or touches none of them.
-    async fn restore(&self, root: Root, changes: Vec<FileChange>) -> Result<Vec<ProjectPath>, Fault> {
-        let plan = undo::plan(&changes, |path| root.hash(path)).map_err(|error| error.to_fault())?;
-        let conflicts: Vec<&str> = plan
-            .iter()
-            .filter(|step| matches!(step, UndoStep::Conflict { .. }))
-            .map(|step| step.path().as_str())
-            .collect();
-        if !conflicts.is_empty() {
-            let sentence = format!("{} changed since the turn, so nothing was undone", conflicts.join(", "));
-            return Err(Fault::new(FaultClass::Invalid, sentence).hint("put it back or move it away, then undo again"));
-        }
-        let mut contents = HashMap::new();
-        for step in &plan {
-            if let UndoStep::Restore { hash, .. } = step
-                && let Some(bytes) = self.parts.storage.blob(hash).await.map_err(|error| error.to_fault())?
-            {
-                contents.insert(hash.clone(), bytes);
-            }
-        }
-        let work = move || undo::apply(&plan, &root, |hash| contents.get(hash).cloned());
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done.map_err(|error| error.to_fault()),
-            Err(error) => Err(Fault::new(FaultClass::Internal, "the undo broke off").detail(error.to_string())),
-        }
     }
 
     pub(super) async fn select_model(&mut self, session: SessionId, reference: &ModelRef) -> Result<Reply, Fault> {
@@ -313,7 +267,7 @@ impl Actor {
     }
 }
 
-fn busy() -> Fault {
+pub(super) fn busy() -> Fault {
     Fault::new(FaultClass::Invalid, "a turn is running").hint("wait for it, or cancel it first")
 }
 
@@ -332,7 +286,11 @@ fn forget_fruitless(state: &mut SessionState, turn: TurnId) {
         | ItemKind::Call { turn: t, .. } => *t == turn,
         ItemKind::Check { run } => run.turn == turn,
         ItemKind::Change { change } => change.turn == turn,
-        ItemKind::Notice { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => false,
+        ItemKind::Notice { .. }
+        | ItemKind::Undone { .. }
+        | ItemKind::Redone { .. }
+        | ItemKind::Rewound { .. }
+        | ItemKind::Exported { .. } => false,
     };
     let fruitful = state
         .items

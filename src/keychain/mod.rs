@@ -270,6 +270,12 @@ impl Keys {
         Ok(keys.collect())
     }
 
+    /// Whether the operating system's keychain can be used; the fault says what stands in the way.
+    /// Nothing is stored or shown.
+    pub fn keychain(&self) -> Result<(), Fault> {
+        system::reach()
+    }
+
     /// Whether a key lies in the encrypted file and no passphrase is known yet: a front end that can
     /// ask for it should, before the key is wanted, and hand it to [`Self::unlock`].
     pub fn needs_passphrase(&self) -> bool {

@@ -14,6 +14,9 @@ const SERVICE: &str = "kiln";
 /// How long the person may take to unlock the keychain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take to say that it is there.
+const BRIEFLY: Duration = Duration::from_secs(3);
+
 pub(super) fn get(provider: &str) -> Result<Option<SecretString>, Fault> {
     ask(provider, |entry| match entry.get_password() {
         Ok(key) => Ok(Some(SecretString::from(key))),
@@ -34,9 +37,25 @@ pub(super) fn remove(provider: &str) -> Result<(), Fault> {
     })
 }
 
+/// Looks for an entry that is not there: the keychain has to answer for that, and nobody is asked.
+pub(super) fn reach() -> Result<(), Fault> {
+    ask_within(BRIEFLY, "kiln doctor looks whether this keychain answers", |entry| match entry.get_password() {
+        Ok(_) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(error),
+    })
+}
+
 /// Runs on a thread of its own: the keychain may wait for the person, and its bus client must not
 /// run inside somebody's async runtime.
 fn ask<T: Send + 'static>(
+    provider: &str,
+    question: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Fault> {
+    ask_within(PATIENCE, provider, question)
+}
+
+fn ask_within<T: Send + 'static>(
+    patience: Duration,
     provider: &str,
     question: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Fault> {
@@ -49,8 +68,9 @@ fn ask<T: Send + 'static>(
     if let Err(error) = spawned {
         return Err(Fault::new(FaultClass::Internal, "the keychain could not be asked").detail(error.to_string()));
     }
-    answered.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        Err(Fault::new(FaultClass::Auth, "the keychain did not answer within 60 s").hint(OTHER_WAYS).retryable())
+    answered.recv_timeout(patience).unwrap_or_else(|_| {
+        let sentence = format!("the keychain did not answer within {} s", patience.as_secs());
+        Err(Fault::new(FaultClass::Auth, sentence).hint(OTHER_WAYS).retryable())
     })
 }
 

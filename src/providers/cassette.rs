@@ -92,7 +92,7 @@ impl RecordedError {
             ProviderError::RateLimited { .. } => RecordedClass::RateLimited,
             ProviderError::TooLong { .. } => RecordedClass::TooLong,
             ProviderError::Refused { .. } => RecordedClass::Refused,
-            ProviderError::BadRequest { .. } => RecordedClass::BadRequest,
+            ProviderError::BadRequest { .. } | ProviderError::NoImages { .. } => RecordedClass::BadRequest,
             ProviderError::ModelGone { .. } => RecordedClass::ModelGone,
             ProviderError::Overloaded { .. } => RecordedClass::Overloaded,
             ProviderError::Offline { .. } | ProviderError::Withheld { .. } | ProviderError::Barred { .. } => {

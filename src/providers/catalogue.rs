@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::wire::Quirks;
+use super::wire::{Images, ModelRules, Quirks, RuleRow};
 use crate::domain::model::Prices;
 use crate::domain::{Fault, FaultClass, ModelInfo, ModelRef, ProviderId};
 
@@ -48,6 +48,9 @@ pub struct ProviderRow {
     /// The provider whose models these are too, where one vendor has two rows.
     #[serde(default)]
     pub models_of: Option<ProviderId>,
+    /// Its name at models.dev, where that is another.
+    #[serde(default)]
+    pub models_dev: Option<String>,
     #[serde(default)]
     pub quirks: Quirks,
 }
@@ -67,6 +70,7 @@ impl ProviderRow {
             default_model: None,
             probe: false,
             models_of: None,
+            models_dev: None,
             quirks: Quirks::default(),
         }
     }
@@ -78,7 +82,7 @@ impl ProviderRow {
 }
 
 /// A model; prices in US dollars per million tokens.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRow {
     pub provider: ProviderId,
@@ -88,6 +92,9 @@ pub struct ModelRow {
     pub window: Option<u64>,
     #[serde(default)]
     pub max_output: Option<u64>,
+    /// Whether it takes pictures; unknown without.
+    #[serde(default)]
+    pub images: Option<Images>,
     #[serde(default)]
     pub input: Option<f64>,
     #[serde(default)]
@@ -140,7 +147,10 @@ struct ProvidersFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelsFile {
+    #[serde(default)]
     model: Vec<ModelRow>,
+    #[serde(default)]
+    rule: Vec<RuleRow>,
 }
 
 /// All rows, in the order of choice.
@@ -148,6 +158,7 @@ struct ModelsFile {
 pub struct Catalogue {
     providers: Vec<ProviderRow>,
     models: Vec<ModelRow>,
+    rules: Vec<RuleRow>,
 }
 
 impl Catalogue {
@@ -164,7 +175,7 @@ impl Catalogue {
         };
         let providers: ProvidersFile = toml::from_str(providers).map_err(|error| fault("providers", error))?;
         let models: ModelsFile = toml::from_str(models).map_err(|error| fault("models", error))?;
-        Ok(Self { providers: providers.provider, models: models.model })
+        Ok(Self { providers: providers.provider, models: models.model, rules: models.rule })
     }
 
     /// Adds a row, or replaces the one of the same id in its place.
@@ -175,9 +186,40 @@ impl Catalogue {
         }
     }
 
-    /// Adds a model that goes before those that are there.
-    pub fn put_model(&mut self, row: ModelRow) {
-        self.models.insert(0, row);
+    /// Adds models and rules out of the text of a file; they go before those that are there.
+    pub fn put_models(&mut self, text: &str) -> Result<(), String> {
+        let file: ModelsFile = toml::from_str(text).map_err(|error| error.to_string())?;
+        self.models.splice(..0, file.model);
+        self.rules.splice(..0, file.rule);
+        Ok(())
+    }
+
+    /// Adds models that go before those that are there.
+    pub fn put_model_rows(&mut self, rows: Vec<ModelRow>) {
+        self.models.splice(..0, rows);
+    }
+
+    /// What a model takes over a protocol; nothing is known of most.
+    pub fn rules(&self, wire: &str, model: &str) -> ModelRules {
+        self.rules.iter().find(|rule| rule.covers(wire, model)).map(|rule| rule.takes.clone()).unwrap_or_default()
+    }
+
+    /// Whether a model takes pictures, where that is known.
+    pub fn images(&self, reference: &ModelRef) -> Option<Images> {
+        self.rows_of(reference).find_map(|row| row.images)
+    }
+
+    /// The rows about a model, the best first: of its very name, then of the name without a date.
+    fn rows_of(&self, reference: &ModelRef) -> impl Iterator<Item = &ModelRow> {
+        let name = reference.model.as_str().to_owned();
+        let vendor = self.provider(&reference.provider).and_then(|row| row.models_of.as_ref());
+        let vendor = vendor.unwrap_or(&reference.provider).clone();
+        let exact = name.clone();
+        let (ours, also_ours) = (vendor.clone(), vendor);
+        let named = self.models.iter().filter(move |row| row.provider == ours && row.name == exact);
+        named.chain(
+            self.models.iter().filter(move |row| row.provider == also_ours && row.name != name && row.covers(&name)),
+        )
     }
 
     /// All providers, in the order of choice.
@@ -192,17 +234,14 @@ impl Catalogue {
 
     /// What is known of a model; of an unknown one, its name.
     pub fn model(&self, reference: &ModelRef) -> ModelInfo {
-        let name = reference.model.as_str();
         let mut info = ModelInfo::unknown(reference.clone());
-        let vendor = self.provider(&reference.provider).and_then(|row| row.models_of.as_ref());
-        let vendor = vendor.unwrap_or(&reference.provider);
-        let mine = || self.models.iter().filter(|row| row.provider == *vendor);
-        if let Some(row) = mine().find(|row| row.name == name).or_else(|| mine().find(|row| row.covers(name))) {
+        if let Some(row) = self.rows_of(reference).next() {
             info.title.clone_from(&row.title);
-            info.window = row.window;
-            info.max_output = row.max_output;
-            info.prices = row.prices();
         }
+        // What a newer row leaves open, an older one may tell; prices belong together.
+        info.window = self.rows_of(reference).find_map(|row| row.window);
+        info.max_output = self.rows_of(reference).find_map(|row| row.max_output);
+        info.prices = self.rows_of(reference).find_map(ModelRow::prices);
         info
     }
 
@@ -235,6 +274,11 @@ mod tests {
         for row in &catalogue.models {
             assert!(catalogue.provider(&row.provider).is_some(), "{}", row.name);
             assert!(!row.source.is_empty() && row.date.parse::<jiff::civil::Date>().is_ok(), "{}", row.name);
+        }
+        for rule in &catalogue.rules {
+            assert!(rule.wires.iter().all(|name| wire::by_name(name).is_some()), "{:?}", rule.models);
+            assert!(rule.takes.effort.is_sorted(), "{:?}", rule.models);
+            assert!(!rule.source.is_empty() && rule.date.parse::<jiff::civil::Date>().is_ok(), "{:?}", rule.models);
         }
     }
 

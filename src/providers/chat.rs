@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProviderError;
-use crate::domain::{ModelName, Usage};
+use crate::domain::{Effort, ModelName, Usage};
 
 /// One request for an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct ChatRequest {
     /// What the answer's text must look like. Only providers that can hold a model to it obey.
     #[serde(default)]
     pub shape: Shape,
+    /// How hard to think; `None` leaves it to the settings, and those to the provider.
+    #[serde(default)]
+    pub effort: Option<Effort>,
     /// A stable name for prompt-cache routing: the session's id.
     #[serde(default)]
     pub cache_key: Option<String>,
@@ -38,6 +41,13 @@ pub enum Shape {
     Free,
     /// A grammar in Lark's notation, start rule `start`.
     Lark(String),
+    /// A JSON document.
+    Json {
+        /// What it is, for protocols that want a name: letters, digits and `_`.
+        name: String,
+        /// JSON Schema of the document, an object; see [`super::structured`].
+        schema: serde_json::Value,
+    },
 }
 
 /// A tool as the model sees it.
@@ -157,6 +167,10 @@ pub enum StreamEvent {
     },
     /// Weights are being loaded.
     LoadingModel,
+    /// What the person should know about this answer.
+    Notice {
+        text: String,
+    },
     /// The answer ended as the protocol says; always the last event of a good stream.
     Stopped {
         reason: StopReason,

@@ -25,6 +25,9 @@ pub enum ProviderError {
     /// The request was not accepted; the field it names, if any.
     #[error("{message}")]
     BadRequest { message: String, field: Option<String> },
+    /// The model takes no pictures; nothing was sent.
+    #[error("{message}")]
+    NoImages { message: String },
     /// No such model there.
     #[error("{message}")]
     ModelGone { message: String },
@@ -69,6 +72,7 @@ impl ProviderError {
             | Self::TooLong { message }
             | Self::Refused { message }
             | Self::BadRequest { message, .. }
+            | Self::NoImages { message }
             | Self::ModelGone { message }
             | Self::Overloaded { message, .. }
             | Self::Offline { message }
@@ -130,6 +134,11 @@ impl ProviderError {
                 FaultClass::BadRequest,
                 format!("{provider} did not understand the request"),
                 "choose another model with /model; if every model says this, it is a defect in Kiln".to_owned(),
+            ),
+            Self::NoImages { .. } => (
+                FaultClass::BadRequest,
+                "the model takes no pictures".to_owned(),
+                "choose a model that does with /model, or leave the picture out".to_owned(),
             ),
             Self::ModelGone { .. } => (
                 FaultClass::ModelGone,

@@ -3,7 +3,7 @@
 //! It does not send again after a failure; whoever asks decides that, visibly. The one exception
 //! is a refusal that names an optional field: the field is left out from then on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,12 +14,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::catalogue::Catalogue;
-use super::chat::{AnswerStream, ChatRequest, StreamEvent};
+use super::chat::{AnswerStream, ChatRequest, Part, Role, StreamEvent};
 use super::error::ProviderError;
+use super::limits::RateLimits;
 use super::scrub::Scrubber;
-use super::wire::{Decoder, Framing, Quirks, Wire, WireRequest};
+use super::wire::{Decoder, Framing, Images, Quirks, Wire, WireRequest};
 use super::{ModelInfo, Provider};
-use crate::domain::{ModelRef, ProviderId, Purpose};
+use crate::domain::{ModelName, ModelRef, ProviderId, Purpose};
 use crate::net::limit::{ANSWER_TEXT, STREAM_EVENT, WHOLE_ANSWER};
 use crate::net::ndjson;
 use crate::net::request::collect;
@@ -50,7 +51,10 @@ struct Shared {
     wire: &'static dyn Wire,
     net: Client,
     endpoint: Endpoint,
-    quirks: Mutex<Quirks>,
+    quirks: Quirks,
+    /// What was learned of each model, by its name.
+    learned: Mutex<BTreeMap<String, Quirks>>,
+    limits: Mutex<Option<RateLimits>>,
     catalogue: Arc<Catalogue>,
     scrubber: Scrubber,
 }
@@ -66,8 +70,10 @@ impl HttpProvider {
         catalogue: Arc<Catalogue>,
     ) -> Self {
         let scrubber = Scrubber::new(endpoint.key.iter().cloned().collect());
-        let quirks = Mutex::new(quirks);
-        Self { shared: Arc::new(Shared { id, title, wire, net, endpoint, quirks, catalogue, scrubber }) }
+        let (learned, limits) = (Mutex::default(), Mutex::default());
+        Self {
+            shared: Arc::new(Shared { id, title, wire, net, endpoint, quirks, learned, limits, catalogue, scrubber }),
+        }
     }
 }
 
@@ -90,6 +96,23 @@ impl Provider for HttpProvider {
     fn list_models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         self.shared.list_models().map(|result| result.map_err(|error| clean(error, &self.shared.scrubber))).boxed()
     }
+
+    fn count_tokens<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Option<u64>> {
+        self.shared.count_tokens(request).boxed()
+    }
+
+    fn window<'a>(&'a self, model: &'a ModelName) -> BoxFuture<'a, Option<u64>> {
+        async {
+            self.shared.ask_about(model.as_str()).await;
+            let quirks = self.shared.quirks(model.as_str());
+            self.shared.wire.window(quirks.models.get(model.as_str())?, &quirks)
+        }
+        .boxed()
+    }
+
+    fn rate_limits(&self) -> Option<RateLimits> {
+        *self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn clean(mut error: ProviderError, scrubber: &Scrubber) -> ProviderError {
@@ -100,8 +123,48 @@ fn clean(mut error: ProviderError, scrubber: &Scrubber) -> ProviderError {
 }
 
 impl Shared {
-    fn quirks(&self) -> Quirks {
-        self.quirks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What is known of asking this model, to read or to add to.
+    fn learn<T>(&self, model: &str, work: impl FnOnce(&mut Quirks) -> T) -> T {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = || Quirks { rules: self.catalogue.rules(self.wire.name(), model), ..self.quirks.clone() };
+        work(learned.entry(model.to_owned()).or_insert_with(first))
+    }
+
+    fn quirks(&self, model: &str) -> Quirks {
+        self.learn(model, |quirks| quirks.clone())
+    }
+
+    /// Fails when the newest message holds a picture that the model is known not to take; pictures
+    /// of earlier messages, for another model, become words.
+    fn fit_images(&self, request: &ChatRequest) -> Result<Option<ChatRequest>, ProviderError> {
+        let is_image = |part: &Part| matches!(part, Part::Image { .. });
+        if !request.messages.iter().any(|message| message.parts.iter().any(is_image)) {
+            return Ok(None);
+        }
+        let model = request.model.as_str();
+        let traits = self.quirks(model).models.get(model).and_then(|traits| traits.images);
+        let known = traits.or_else(|| self.catalogue.images(&ModelRef::new(self.id.as_str(), model)));
+        if known != Some(Images::Refused) {
+            return Ok(None);
+        }
+        let newest = request.messages.iter().rev().take_while(|message| message.role == Role::User);
+        if newest.flat_map(|message| &message.parts).any(is_image) {
+            return Err(ProviderError::NoImages { message: format!("`{model}` takes text only") });
+        }
+        let mut without = request.clone();
+        for part in without.messages.iter_mut().flat_map(|message| &mut message.parts).filter(|part| is_image(part)) {
+            *part = Part::Text { text: "(a picture that this model cannot see)".to_owned() };
+        }
+        Ok(Some(without))
+    }
+
+    async fn count_tokens(&self, request: &ChatRequest) -> Option<u64> {
+        let (path, body) = self.wire.count_request(request, &self.quirks(request.model.as_str()))?;
+        let headers = self.wire.models_request().headers;
+        let post = HttpRequest::post_json(self.address(&path), Bytes::from(body.to_string()));
+        let response =
+            self.net.send(self.prepare(post, &headers)).await.ok().filter(|response| response.status == 200)?;
+        self.wire.decode_count(&response.whole(WHOLE_ANSWER).await.ok()?)
     }
 
     fn address(&self, path: &str) -> String {
@@ -123,16 +186,18 @@ impl Shared {
 
     /// Sends until the server takes it, leaving out what it names; then reads the answer.
     async fn open(&self, request: &ChatRequest) -> Result<AnswerStream, ProviderError> {
-        self.ask_about(request.model.as_str()).await;
+        let model = request.model.as_str();
+        self.ask_about(model).await;
+        let fitted = self.fit_images(request)?;
+        let request = fitted.as_ref().unwrap_or(request);
         for _ in 0..CHANGES {
-            let encoded = self.wire.encode(request, &self.quirks());
+            let encoded = self.wire.encode(request, &self.quirks(model));
             let response = self.send(&encoded).await?;
             if (200..300).contains(&response.status) {
-                return self.read(response, encoded.framing).await;
+                return self.read(response, encoded).await;
             }
             let error = self.refusal(response).await;
-            let mut quirks = self.quirks.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.wire.adapt(&error, &encoded.body, &mut quirks) {
+            if !self.learn(model, |quirks| self.wire.adapt(&error, &encoded.body, quirks)) {
                 return Err(error);
             }
             tracing::debug!(provider = %self.id, "sending again without a refused field");
@@ -151,14 +216,19 @@ impl Shared {
                     Framing::Ndjson => "application/x-ndjson",
                 },
             );
-        self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))
+        let response =
+            self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))?;
+        if let Some(limits) = RateLimits::read(&response.headers, Timestamp::now()) {
+            *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(limits);
+        }
+        Ok(response)
     }
 
     /// Learns what the wire must know of a model before the first request, once. Failing is no
     /// error: the request itself will tell.
     async fn ask_about(&self, model: &str) {
         let Some((path, body)) = self.wire.question(model) else { return };
-        if self.quirks().models.contains_key(model) {
+        if self.learn(model, |quirks| quirks.models.contains_key(model)) {
             return;
         }
         let request =
@@ -170,7 +240,7 @@ impl Shared {
         };
         if let Some(answer) = answer.await {
             let traits = self.wire.learn(&answer);
-            self.quirks.lock().unwrap_or_else(PoisonError::into_inner).models.insert(model.to_owned(), traits);
+            self.learn(model, |quirks| quirks.models.insert(model.to_owned(), traits));
         }
     }
 
@@ -182,7 +252,8 @@ impl Shared {
     }
 
     /// Looks at the first byte rather than at the content type, which proxies lose.
-    async fn read(&self, response: HttpResponse, framing: Framing) -> Result<AnswerStream, ProviderError> {
+    async fn read(&self, response: HttpResponse, sent: WireRequest) -> Result<AnswerStream, ProviderError> {
+        let framing = sent.framing;
         let mut decoder = self.wire.decoder();
         let (first, body) = peek(response.body).await.map_err(|error| from_net(&error))?;
         match (first, framing) {
@@ -199,9 +270,23 @@ impl Shared {
                 Ok(stream::iter(items.collect::<Vec<_>>()).boxed())
             }
             (None, _) => Err(ProviderError::broken("the server sent an empty answer")),
-            (Some(_), Framing::Sse) => Ok(Answer::new(sse::frames(body), decoder).into_stream()),
-            (Some(_), Framing::Ndjson) => Ok(Answer::new(ndjson::frames(body), decoder).into_stream()),
+            (Some(_), Framing::Sse) => Ok(self.answer(sse::frames(body), decoder, sent.body)),
+            (Some(_), Framing::Ndjson) => Ok(self.answer(ndjson::frames(body), decoder, sent.body)),
         }
+    }
+
+    /// The stream of an answer; behind its usage, what the wire has to say about what was sent.
+    fn answer(&self, frames: Frames, decoder: Box<dyn Decoder>, sent: serde_json::Value) -> AnswerStream {
+        let wire = self.wire;
+        let events = Answer::new(frames, decoder).into_stream();
+        let told = events.map_ok(move |event| {
+            let text = match &event {
+                StreamEvent::Usage { usage } => wire.dropped(&sent, usage),
+                _ => None,
+            };
+            stream::iter([event].into_iter().chain(text.map(|text| StreamEvent::Notice { text })).map(Ok))
+        });
+        told.try_flatten().boxed()
     }
 
     async fn list_models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
@@ -262,9 +347,11 @@ async fn peek(mut body: Body) -> Result<(Option<u8>, Body), NetError> {
     Ok((None, stream::empty().boxed()))
 }
 
+type Frames = BoxStream<'static, Result<Frame, NetError>>;
+
 /// An answer being read.
 struct Answer {
-    frames: Option<BoxStream<'static, Result<Frame, NetError>>>,
+    frames: Option<Frames>,
     decoder: Box<dyn Decoder>,
     decoded: Vec<StreamEvent>,
     queue: VecDeque<StreamEvent>,
@@ -274,7 +361,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(frames: BoxStream<'static, Result<Frame, NetError>>, decoder: Box<dyn Decoder>) -> Self {
+    fn new(frames: Frames, decoder: Box<dyn Decoder>) -> Self {
         Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None, said: 0 }
     }
 

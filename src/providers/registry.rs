@@ -15,10 +15,10 @@ use super::Provider;
 use super::catalogue::{Catalogue, ProviderRow};
 use super::http::{Endpoint, HttpProvider};
 pub use super::shelf::{PullProgress, Shelf};
-use super::wire;
+use super::wire::{self, Quirks};
 use crate::domain::catalog::{ProviderStatus, Readiness, WeightsStatus};
 use crate::domain::op::PullSource;
-use crate::domain::{Connection, Fault, FaultClass, ModelInfo, ModelName, ModelRef, ProviderId, Purpose};
+use crate::domain::{Connection, Effort, Fault, FaultClass, ModelInfo, ModelName, ModelRef, ProviderId, Purpose};
 use crate::net::{Client, HttpRequest};
 
 /// The id of the embedded model among the providers.
@@ -44,6 +44,18 @@ pub struct ProviderSettings {
     pub preferred: Option<ProviderId>,
     /// The model to use there; without one, its default.
     pub preferred_model: Option<ModelName>,
+    /// How hard models should think; `None` leaves it to them.
+    pub effort: Option<Effort>,
+    pub own_questions: OwnQuestions,
+}
+
+/// Whether Kiln may ask models small questions of its own, such as for a session's title.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnQuestions {
+    #[default]
+    Never,
+    /// Of providers over the network, never of the embedded model or a recording.
+    Asked,
 }
 
 impl Default for ProviderSettings {
@@ -55,6 +67,8 @@ impl Default for ProviderSettings {
             keys: Arc::new(|_, _| Ok(None)),
             preferred: None,
             preferred_model: None,
+            effort: None,
+            own_questions: OwnQuestions::Never,
         }
     }
 }
@@ -115,26 +129,37 @@ impl Registry {
             return Ok(Arc::clone(built));
         }
         let row = self.catalogue.provider(id).ok_or_else(|| self.unknown(id))?;
+        let key = if self.base_url(row).is_some() { self.key(row).await? } else { None };
+        let provider = self.build(row, key)?;
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    fn build(&self, row: &ProviderRow, key: Option<SecretString>) -> Result<Arc<dyn Provider>, Fault> {
+        let id = &row.id;
         let wire = wire::by_name(&row.wire).ok_or_else(|| {
             let names: Vec<_> = wire::WIRES.iter().map(|wire| wire.name()).collect();
             Fault::new(FaultClass::Invalid, format!("provider `{id}` speaks `{}`, which Kiln does not know", row.wire))
                 .hint(format!("set its `wire` to one of {}", names.join(", ")))
         })?;
         let base_url = self.base_url(row).ok_or_else(|| no_address(row))?;
-        let key = self.key(row).await?;
         if key.is_none() && row.needs_key() {
             return Err(no_key(row));
         }
-        let provider: Arc<dyn Provider> = Arc::new(HttpProvider::new(
+        Ok(Arc::new(HttpProvider::new(
             (row.id.clone(), row.title.clone()),
             wire,
             self.net.clone(),
             Endpoint { base_url, key },
-            row.quirks.clone(),
+            Quirks { effort: self.settings.effort, ..row.quirks.clone() },
             Arc::clone(&self.catalogue),
-        ));
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&provider));
-        Ok(provider)
+        )))
+    }
+
+    /// Someone to ask a question of Kiln's own, if that is allowed.
+    pub async fn for_own_question(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
+        let asked = self.settings.own_questions == OwnQuestions::Asked && !self.given.contains_key(id);
+        if asked { self.provider(id).await.ok() } else { None }
     }
 
     /// Forgets what was built for a provider, after its key changed.
@@ -227,6 +252,20 @@ impl Registry {
         self.net.connections()
     }
 
+    /// The models of one provider as it lists them with this key; without one, with the key at hand.
+    /// What is built for it is not kept.
+    pub async fn list_models_with(&self, id: &ProviderId, key: Option<SecretString>) -> Result<Vec<ModelInfo>, Fault> {
+        let (Some(key), None) = (key, self.given.get(id)) else { return self.list_models(Some(id)).await };
+        let row = self.catalogue.provider(id).ok_or_else(|| self.unknown(id))?;
+        let provider = self.build(row, Some(key))?;
+        provider.list_models().await.map_err(|error| error.to_fault(provider.title()))
+    }
+
+    /// Where a provider's API is, as far as that is known.
+    pub fn address(&self, id: &ProviderId) -> Option<String> {
+        self.base_url(self.catalogue.provider(id)?)
+    }
+
     /// The embedded model's weights.
     pub fn weights(&self) -> Vec<WeightsStatus> {
         self.shelf.as_ref().map(|shelf| shelf.statuses()).unwrap_or_default()
@@ -316,7 +355,20 @@ impl Registry {
             Some(given) => given.list_models().await.unwrap_or_default(),
             None => Vec::new(),
         };
-        listed.into_iter().find(|model| model.reference == *reference).unwrap_or_else(|| self.model(reference))
+        let listed = listed.into_iter().find(|model| model.reference == *reference);
+        match listed {
+            Some(info) => info,
+            None => self.with_window(id, self.model(reference)).await,
+        }
+    }
+
+    /// Adds the window that only the server can tell, if it tells soon.
+    async fn with_window(&self, id: &ProviderId, info: ModelInfo) -> ModelInfo {
+        // Only local servers set the window up for us; others are not asked just for this.
+        let local = self.catalogue.provider(id).is_some_and(|row| !row.needs_key());
+        let Some(provider) = (if local { self.provider(id).await.ok() } else { None }) else { return info };
+        let window = tokio::time::timeout(PROBE, provider.window(&info.reference.model)).await.ok().flatten();
+        ModelInfo { window: window.or(info.window), ..info }
     }
 
     /// The first local server that answers and has a model.
@@ -351,7 +403,7 @@ impl Registry {
             info.window = model.window.or(info.window);
             info.max_output = model.max_output.or(info.max_output);
         }
-        Some(info)
+        Some(self.with_window(&row.id, info).await)
     }
 
     fn embedded(&self) -> (ModelInfo, Readiness) {

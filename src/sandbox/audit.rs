@@ -153,7 +153,7 @@ impl Baseline {
             let change = match self.before.marks.get(path) {
                 Some((_, before)) if before == mark => continue,
                 Some(_) => Change::Changed,
-                None if !self.before.complete && !mark.since(self.taken) => continue,
+                None if !self.looked_at(path) && !mark.since(self.taken) => continue,
                 None => Change::Created,
             };
             changes.push(ControlChange { path: path.clone(), kind: *kind, change, quarantined: None });
@@ -174,10 +174,16 @@ impl Baseline {
         changes
     }
 
+    /// Whether what is at a path would have been seen before.
+    fn looked_at(&self, path: &Path) -> bool {
+        let inside = |folder: &PathBuf| path.strip_prefix(folder).ok();
+        let below = self.folders.iter().find_map(inside).unwrap_or(path);
+        self.before.complete && !below.components().any(|part| is_filled(part.as_os_str()))
+    }
+
     /// Whether a repository that was not seen before is new, or only was not looked at.
     fn is_new(&self, path: &Path) -> bool {
-        let looked = self.before.complete && !path.components().any(|part| is_filled(part.as_os_str()));
-        looked || path.symlink_metadata().is_ok_and(|found| Mark::of(&found).since(self.taken))
+        self.looked_at(path) || path.symlink_metadata().is_ok_and(|found| Mark::of(&found).since(self.taken))
     }
 }
 
@@ -355,6 +361,17 @@ mod tests {
         assert!(!project.path().join("sub/.git.quarantined/HEAD").exists());
         assert!(!project.path().join("bare/HEAD").exists());
         assert!(!project.path().join("node_modules/x/.git").exists());
+    }
+
+    #[test]
+    fn what_tools_brought_along_is_left_alone() {
+        let project = tempfile::tempdir().unwrap();
+        repository(&project.path().join("node_modules/x/.git"));
+        let mut baseline = Baseline::take(&[project.path().to_owned()]);
+        // As if the command had come much later than the folder.
+        baseline.taken = SystemTime::now() + Duration::from_secs(60);
+        assert_eq!(baseline.compare(), []);
+        assert!(project.path().join("node_modules/x/.git/HEAD").exists());
     }
 
     #[test]

@@ -206,7 +206,9 @@ fn temporary(spec: &mut Spec) -> Option<PathBuf> {
 /// In namespaces: stands over their first process. `Some` is the exit of that process itself.
 fn strict(spec: &Spec, control: &File, report: &Report) -> std::io::Result<Option<ExitCode>> {
     let ids = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let first = match sys::fork_into(namespaces::ALL)? {
+    let refused =
+        |error: std::io::Error| std::io::Error::new(error.kind(), format!("namespaces are refused here: {error}"));
+    let first = match sys::fork_into(namespaces::ALL).map_err(refused)? {
         sys::Forked::Child => return Ok(Some(namespaces::live(spec, report, ids))),
         sys::Forked::Parent(first) => first,
     };

@@ -149,6 +149,16 @@ impl Storage {
         self.inner.place.as_deref()
     }
 
+    /// Looks the whole database over for damage; `None` when there is none. Takes time in proportion to
+    /// its size.
+    pub async fn damage(&self) -> Result<Option<String>, StorageError> {
+        let mut slot = self.inner.writer.lock().await;
+        match slot.as_mut() {
+            Some(connection) => schema::damage(connection).await.map_err(|error| self.sort(&error)),
+            None => Ok(None),
+        }
+    }
+
     /// Closes the connections in good order. Without it nothing is lost; the log is merged at the next start.
     pub async fn close(&self) {
         self.inner.reader.close().await;

@@ -1,6 +1,7 @@
 //! The terminal front end. It knows the engine only by its operations and events, and it is the
 //! only room that draws: nothing here reaches a provider, a tool or the disk of a project.
 
+pub mod back;
 pub mod cmd;
 pub mod commands;
 pub mod effects;
@@ -17,6 +18,7 @@ pub mod theme;
 pub mod update;
 pub mod view;
 pub mod widgets;
+pub mod wizard;
 
 pub use keymap::Keymap;
 pub use model::{Model, Mouse, UiSettings};

@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::tui::cmd::Cmd;
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::msg::{After, Ask};
+use crate::tui::overlays::settings::Mode;
 use crate::tui::overlays::{Completion, Offer, Overlay};
 use crate::tui::panes::chat::{Chat, Scene};
 use crate::tui::panes::code::Code;
@@ -270,6 +271,11 @@ impl Model {
     /// The context whose keys count.
     pub fn context(&self) -> Context {
         match (&self.overlay, &self.search) {
+            (Some(Overlay::Settings(screen)), _) => match screen.mode {
+                Mode::Browse => Context::Settings,
+                Mode::Remove { .. } => Context::Confirm,
+                _ => Context::List,
+            },
             (Some(Overlay::Ask(_) | Overlay::Offer(_)), _) => Context::Confirm,
             (Some(Overlay::Help { .. } | Overlay::Picker(_)), _) => Context::List,
             (None, Some(_)) => Context::Search,
@@ -510,7 +516,7 @@ impl Model {
 
     /// Takes back what the last turn did to the files.
     pub fn undo(&mut self) -> Vec<Cmd> {
-        self.with_session(|session| Cmd::Ask { op: Op::Undo { session }, ask: Ask::Undo })
+        self.go_back(crate::tui::back::Back::Undo, ExistingFiles::Keep)
     }
 
     /// Takes the last waiting message back into the composer.

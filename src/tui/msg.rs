@@ -6,6 +6,8 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use crate::domain::{Event, ExportTarget, Fault, ModelRef, ProjectPath, Reply, SessionId};
+use crate::tui::back::Back;
+use crate::tui::overlays::settings::SettingsAsk;
 use crate::tui::panes::difference::Row;
 use crate::tui::text::highlight::HighlightDone;
 use crate::tui::theme::Background;
@@ -68,7 +70,9 @@ pub enum Ask {
     Plain,
     Cancel,
     Retry,
-    Undo,
+    /// Files, conversation or both go back or forth.
+    Back(Back),
+    Checkpoints,
     SelectModel(ModelRef),
     Sessions,
     Models,
@@ -77,6 +81,7 @@ pub enum Ask {
     File(ProjectPath),
     Export(ExportTarget),
     Pull(String),
+    Settings(SettingsAsk),
 }
 
 /// What waits for a session that is being made.

@@ -5,6 +5,7 @@
 //! [`diff`] for what changed, [`undo`] for the way back. This room keeps
 //! no history and asks nobody: the engine does.
 
+pub mod checkpoint;
 pub mod diff;
 pub mod edit;
 mod error;

@@ -270,3 +270,52 @@ async fn more_folders_and_a_private_home() {
     assert!(bench.folder.path().join("outside/x").exists());
     assert!(!ended.output.text().contains("SECRET"), "{}", ended.output.text());
 }
+
+#[test]
+fn where_namespaces_are_refused_kiln_says_so() {
+    let bench = Bench::new();
+    // A namespace of users in which no further one can be made stands for a machine that refuses them.
+    let inside = |arguments: &str| {
+        let line = format!("echo 0 > /proc/sys/user/max_user_namespaces && exec {KILN} sandbox {arguments}");
+        Process::new("unshare")
+            .args(["-U", "-r", "sh", "-c", &line])
+            .current_dir(bench.project())
+            .env("KILN_HOME", bench.folder.path().join("kiln"))
+            .stdin(Stdio::null())
+            .output()
+    };
+    let Ok(output) = inside("-- sh -c 'echo x > inside; echo x > ../outside/x; echo ran'") else {
+        println!("skipped: there is no `unshare` here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.starts_with("unshare:") {
+        println!("skipped: {said}");
+        return;
+    }
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("ran\n"), "{said}");
+    assert!(said.contains("Partly sandboxed (namespaces are refused here"), "{said}");
+    assert!(bench.project().join("inside").exists());
+    assert!(!bench.folder.path().join("outside/x").exists());
+    let output = inside("--require strict -- touch ran").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(125), "{said}");
+    assert!(said.contains("must run strictly sandboxed") && said.contains("hint: "), "{said}");
+    assert!(!bench.project().join("ran").exists());
+}
+
+#[tokio::test]
+async fn a_home_that_is_the_project_keeps_its_secrets() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.project().join(".config/gh")).unwrap();
+    fs::write(bench.project().join(".config/gh/hosts.yml"), "SECRET").unwrap();
+    fs::write(bench.project().join(".netrc"), "SECRET").unwrap();
+    let mut policy = bench.policy();
+    policy.home = Some(bench.project());
+    let line = "cat .netrc .config/gh/hosts.yml; mv .config moved; cat moved/gh/hosts.yml; mv .netrc n; cat n; \
+                ln .netrc l; cat l; echo x > made";
+    let ended = start(&policy, &bench.shell(line)).await.unwrap().wait().await;
+    assert!(!ended.output.text().contains("SECRET"), "{}", ended.output.text());
+    assert!(bench.project().join("made").exists());
+    assert_eq!(fs::read_to_string(bench.project().join(".netrc")).unwrap(), "SECRET");
+}

@@ -13,12 +13,14 @@ use kiln::domain::{
     Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Saving, SessionId, SessionView, TurnOutcome, TurnProtocol,
     Usage,
 };
-use kiln::engine::{Engine, Events, Parts};
+use kiln::engine::{Defaults, Engine, Events, Parts};
 use kiln::net::{Client, NetSettings};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::registry::{ProviderSettings, Registry};
 use kiln::providers::{AnswerStream, ChatRequest, Provider, ProviderError, StopReason, StreamEvent};
 use kiln::storage::Storage;
+use kiln::tools::policy::Trust;
+use kiln::workspace::checkpoint::Limits as CheckpointLimits;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -172,7 +174,23 @@ impl World {
         Self::over(folder, protocol, plays).await
     }
 
+    /// With servers of tools.
+    pub async fn with_servers(plays: Vec<Play>, mcp: Arc<kiln::mcp::Mcp>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::made(folder, TurnProtocol::Tools, plays, Some(mcp)).await
+    }
+
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
+        Self::made(folder, protocol, plays, None).await
+    }
+
+    async fn made(
+        folder: Arc<tempfile::TempDir>,
+        protocol: TurnProtocol,
+        plays: Vec<Play>,
+        mcp: Option<Arc<kiln::mcp::Mcp>>,
+    ) -> Self {
         let player = Arc::new(Player {
             plays: Mutex::new(plays.into()),
             requests: Mutex::new(Vec::new()),
@@ -184,21 +202,7 @@ impl World {
         let registry =
             Registry::new(Catalogue::builtin().unwrap(), settings, net).with_provider("player".into(), player.clone());
         let path = folder.path().to_owned();
-        let parts = async move {
-            Ok(Parts {
-                storage: Storage::open(&path.join("data/kiln.db")).await.unwrap(),
-                saving: Saving::UpToDate,
-                registry: Arc::new(registry),
-                scratch: path.join("scratch"),
-                defaults: kiln::engine::Defaults::default(),
-                grants: path.join("grants"),
-                walls: Some(walls(&path)),
-                standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
-                limits: Limits::default(),
-                mcp,
-                troubles: Vec::new(),
-            })
-        };
+        let parts = async move { Ok(Parts { mcp, ..parts(&path, registry).await }) };
         let (engine, task) = kiln::engine::start(parts);
         let events = engine.subscribe();
         Self { folder, protocol, player, engine, task, events, view: SessionView::empty(), seen: Vec::new() }
@@ -291,7 +295,7 @@ impl World {
             Event::Glimpse { glimpse, .. } => self.view.live.apply(glimpse),
             Event::Snapshot { view, .. } => self.view = (**view).clone(),
             Event::Lagged => panic!("the test is too slow for its events"),
-            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } => {}
+            Event::Reply { .. } | Event::Pull { .. } | Event::Saving { .. } | Event::Found { .. } => {}
         }
         self.seen.push(event.clone());
     }
@@ -328,4 +332,23 @@ fn walls(home: &std::path::Path) -> kiln::engine::Walls {
     let environment = kiln::config::Environment::from_pairs([("PATH", "/usr/bin:/bin")]);
     let policy = kiln::sandbox::Policy::new(home, &environment, &kiln::config::Paths::below(&home.join("kiln")));
     kiln::engine::Walls { policy, environment }
+}
+
+/// An engine's parts below a folder.
+pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
+    Parts {
+        storage: Storage::open(&folder.join("data/kiln.db")).await.unwrap(),
+        saving: Saving::UpToDate,
+        registry: Arc::new(registry),
+        scratch: folder.join("scratch"),
+        defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
+        grants: folder.join("grants"),
+        walls: Some(walls(folder)),
+        standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
+        limits: Limits::default(),
+        checkpoints: Some((folder.join("data/checkpoints"), CheckpointLimits::default())),
+        mcp: None,
+        troubles: Vec::new(),
+        workplace: None,
+    }
 }

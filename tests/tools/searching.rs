@@ -18,7 +18,9 @@ fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn call(dir: &Path, tool: &str, arguments: impl Into<Value>) -> String {
     let root = Root::open(dir).unwrap();
-    let answer = tools::find(tool).unwrap().run(&arguments.into(), &ToolContext { root: &root, plan: &[] });
+    let answer = tools::find(tool)
+        .unwrap()
+        .run(&arguments.into(), &ToolContext { root: &root, plan: &[], seen: &kiln::workspace::seen::Seen::default() });
     if answer.failed { format!("refused: {}", answer.for_model()) } else { answer.for_model() }
 }
 

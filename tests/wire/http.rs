@@ -9,7 +9,7 @@ use kiln::net::{Client, HttpRequest, NetError, NetSettings, Reach};
 use kiln::providers::catalogue::Catalogue;
 use kiln::providers::http::{Endpoint, HttpProvider};
 use kiln::providers::wire::{self, Quirks};
-use kiln::providers::{Provider, ProviderError, StopReason};
+use kiln::providers::{ChatRequest, Provider, ProviderError, StopReason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -35,8 +35,13 @@ fn provider(base_url: &str, settings: &NetSettings) -> HttpProvider {
 }
 
 async fn ask(provider: &HttpProvider) -> Heard {
+    listen(provider, request("x")).await
+}
+
+/// All that a provider answers.
+pub async fn listen(provider: &dyn Provider, request: ChatRequest) -> Heard {
     let (mut events, mut error) = (Vec::new(), None);
-    let mut stream = provider.stream(request("x"));
+    let mut stream = provider.stream(request);
     while let Some(item) = stream.next().await {
         match item {
             Ok(event) => events.push(event),

@@ -55,7 +55,7 @@ pub(super) fn answer(
 ) -> Result<(), Ended> {
     let constraint = match &request.shape {
         Shape::Free => None,
-        Shape::Lark(grammar) => Some(model.grammars.constraint(grammar).map_err(|error| {
+        Shape::Lark(_) | Shape::Json { .. } => Some(model.grammars.constraint(&request.shape).map_err(|error| {
             Ended::Failed(ProviderError::BadRequest {
                 message: format!("the grammar is not understood: {error}"),
                 field: Some("shape".to_owned()),

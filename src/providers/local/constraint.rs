@@ -7,6 +7,7 @@ use llguidance::{Matcher, ParserFactory};
 use toktrie::{InferenceCapabilities, SimpleVob, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 use super::vocabulary::Vocabulary;
+use crate::providers::Shape;
 
 /// The vocabulary in the form that the grammar engine walks.
 struct Trie {
@@ -57,9 +58,13 @@ impl Grammars {
         Ok(Self { factory })
     }
 
-    /// Compiles a grammar in Lark's notation; the error is the compiler's.
-    pub(super) fn constraint(&self, lark: &str) -> Result<Constraint, String> {
-        let grammar = TopLevelGrammar::from_lark(lark.to_owned());
+    /// Compiles the form that an answer is held to; the error is the compiler's.
+    pub(super) fn constraint(&self, shape: &Shape) -> Result<Constraint, String> {
+        let grammar = match shape {
+            Shape::Lark(lark) => TopLevelGrammar::from_lark(lark.clone()),
+            Shape::Json { schema, .. } => TopLevelGrammar::from_json_schema(schema.clone()),
+            Shape::Free => return Err("no form is asked for".to_owned()),
+        };
         let parser = self.factory.create_parser(grammar).map_err(|error| format!("{error:#}"))?;
         let matcher = Matcher::new(Ok(parser));
         match matcher.get_error() {

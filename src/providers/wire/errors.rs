@@ -185,6 +185,12 @@ pub(super) fn from_answer(status: u16, headers: &Headers, body: &[u8], after: Op
     }
 }
 
+/// Whether a text names a field: the whole path, or an inner name that is no common word.
+pub(super) fn names_field(text: &str, path: &str) -> bool {
+    let inner = path.rsplit_once('.').map(|(_, name)| name).filter(|name| !matches!(*name, "format" | "display"));
+    names_word(text, path) || inner.is_some_and(|inner| names_word(text, inner))
+}
+
 /// Whether a text names a word, not merely a longer one that holds it.
 pub(super) fn names_word(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -11,6 +11,7 @@ pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
+mod rules;
 mod think;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use errors::ErrorBody;
+pub use rules::{Images, ModelRules, RuleRow, Sampling, Thinking};
 
-use super::chat::{ChatRequest, StopReason, StreamEvent};
+use super::chat::{ChatRequest, Shape, StopReason, StreamEvent};
 use super::error::ProviderError;
+use crate::domain::{Effort, Usage};
 use crate::net::Headers;
 use crate::net::sse::Frame;
 
@@ -102,7 +105,7 @@ pub enum Send {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
-    /// Optional fields of the body that are left out.
+    /// Optional fields of the body that are left out; a dot leads into an object.
     pub without: BTreeSet<String>,
     pub limit: LimitField,
     /// Whether reasoning text goes back with the turns that called tools.
@@ -115,6 +118,12 @@ pub struct Quirks {
     pub base_port: Option<u16>,
     /// The window that a local server is asked to set up, in tokens.
     pub num_ctx: Option<u64>,
+    /// What the asked model takes.
+    #[serde(skip)]
+    pub rules: ModelRules,
+    /// How hard to think where the request does not say.
+    #[serde(skip)]
+    pub effort: Option<Effort>,
     /// What was learned of models before their first request.
     #[serde(skip)]
     pub models: BTreeMap<String, ModelTraits>,
@@ -132,6 +141,8 @@ pub struct ModelTraits {
     pub num_ctx: Option<u64>,
     /// Whether it reasons when asked to.
     pub thinks: Send,
+    /// Whether it takes pictures, where the server says so.
+    pub images: Option<Images>,
 }
 
 /// A provider's protocol.
@@ -160,6 +171,30 @@ pub trait Wire: std::marker::Send + Sync {
         ModelTraits::default()
     }
 
+    /// The window that a model gets here, in tokens, where we set it up.
+    fn window(&self, traits: &ModelTraits, quirks: &Quirks) -> Option<u64> {
+        let _ = (traits, quirks);
+        None
+    }
+
+    /// Whether the server seems to have dropped the beginning of what was sent; the text tells.
+    fn dropped(&self, sent: &Value, usage: &Usage) -> Option<String> {
+        let _ = (sent, usage);
+        None
+    }
+
+    /// The path and body that ask how many tokens a request has, where that costs nothing.
+    fn count_request(&self, request: &ChatRequest, quirks: &Quirks) -> Option<(String, Value)> {
+        let _ = (request, quirks);
+        None
+    }
+
+    /// The number in the answer to [`Wire::count_request`].
+    fn decode_count(&self, body: &[u8]) -> Option<u64> {
+        let _ = body;
+        None
+    }
+
     /// The request for the list of models.
     fn models_request(&self) -> ModelsRequest;
 
@@ -171,21 +206,20 @@ pub trait Wire: std::marker::Send + Sync {
         errors::from_answer(status, headers, body, after)
     }
 
-    /// Fields of the body that may be left out when a server refuses them.
+    /// Fields of the body that may be left out when a server refuses them, such as `a` or `a.b`;
+    /// the inner ones first.
     fn optional_fields(&self) -> &'static [&'static str];
 
     /// Learns from a refusal that names an optional field. Whether sending again may help.
     fn adapt(&self, error: &ProviderError, sent: &Value, quirks: &mut Quirks) -> bool {
         let ProviderError::BadRequest { message, field } = error else { return false };
-        let was_sent = |name: &&str| sent.get(*name).is_some();
-        let named = |name: &&str| match field.as_deref() {
-            Some(field) => field.split(['.', '[']).next() == Some(*name),
-            None => false,
+        let was_sent = |name: &&str| sent.pointer(&format!("/{}", name.replace('.', "/"))).is_some();
+        let fields = || self.optional_fields().iter().copied().filter(was_sent);
+        let is_at = |name: &&str| {
+            let rest = field.as_deref().and_then(|field| field.strip_prefix(*name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        let fields = self.optional_fields();
-        let found = fields.iter().copied().filter(|name| was_sent(name)).find(named).or_else(|| {
-            fields.iter().copied().filter(|name| was_sent(name)).find(|name| errors::names_word(message, name))
-        });
+        let found = fields().find(is_at).or_else(|| fields().find(|name| errors::names_field(message, name)));
         let Some(found) = found else { return false };
         let is_limit = matches!(found, "max_tokens" | "max_completion_tokens");
         if is_limit && !quirks.limit_swapped {
@@ -215,8 +249,26 @@ pub trait Decoder: std::marker::Send {
 
 /// Removes what the provider does not want.
 fn leave_out(body: &mut Value, quirks: &Quirks) {
-    if let Some(fields) = body.as_object_mut() {
-        fields.retain(|name, _| !quirks.without.contains(name));
+    for path in &quirks.without {
+        let (parent, name) = match path.rsplit_once('.') {
+            Some((parent, name)) => (body.pointer_mut(&format!("/{}", parent.replace('.', "/"))), name),
+            None => (Some(&mut *body), path.as_str()),
+        };
+        let Some(fields) = parent.and_then(Value::as_object_mut) else { continue };
+        fields.remove(name);
+        if let Some((parent, _)) = path.split_once('.').filter(|_| fields.is_empty())
+            && let Some(outer) = body.as_object_mut()
+        {
+            outer.remove(parent);
+        }
+    }
+}
+
+/// The document that the answer must be, if one is asked for and the server takes the wish.
+fn wanted_json(shape: &Shape) -> Option<(&str, &Value)> {
+    match shape {
+        Shape::Json { name, schema } => Some((name, schema)),
+        Shape::Free | Shape::Lark(_) => None,
     }
 }
 

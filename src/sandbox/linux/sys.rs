@@ -182,8 +182,14 @@ pub(in crate::sandbox) fn drop_capabilities() -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) }).map(drop)
 }
 
+/// How this C library numbers limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// Sets a limit, hard and soft; a lower hard limit that is there stays.
-pub(in crate::sandbox) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
+pub(in crate::sandbox) fn limit(resource: Resource, value: u64) -> io::Result<()> {
     let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives until the call returns.
     check(unsafe { libc::getrlimit(resource, &raw mut now) }.into())?;
@@ -203,7 +209,7 @@ pub(in crate::sandbox) fn loopback_up() -> io::Result<()> {
     // SAFETY: all zeroes is a valid `ifreq`.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = from.cast_signed();
+        *to = *from as libc::c_char;
     }
     request.ifr_ifru.ifru_flags =
         libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING).map_err(io::Error::other)?;

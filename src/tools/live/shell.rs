@@ -99,7 +99,7 @@ fn report(ended: &Ended) -> ToolAnswer {
         let path = change.path.display();
         match &change.quarantined {
             Some(to) => {
-                words.push_str(&format!("\nthe new repository `{path}` was put out of action as `{}`", to.display()))
+                words.push_str(&format!("\nthe new repository `{path}` was put out of action as `{}`", to.display()));
             }
             None => words.push_str(&format!("\nnote: the control file `{path}` was {}", change.change.word())),
         }

@@ -3,6 +3,7 @@
 //! Help, completion and running read [`COMMANDS`]; nothing else in the tree names a command.
 
 mod cancel;
+mod checkpoints;
 mod copy;
 mod diff;
 mod export;
@@ -13,9 +14,11 @@ mod net;
 mod new;
 mod queue;
 mod quit;
+mod redo;
 mod rename;
 mod retry;
 mod sessions;
+mod settings;
 mod steps;
 mod theme;
 mod undo;
@@ -52,6 +55,8 @@ pub static COMMANDS: &[Command] = &[
     files::COMMAND,
     diff::COMMAND,
     undo::COMMAND,
+    redo::COMMAND,
+    checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
     queue::COMMAND,
@@ -61,6 +66,7 @@ pub static COMMANDS: &[Command] = &[
     rename::COMMAND,
     net::COMMAND,
     theme::COMMAND,
+    settings::COMMAND,
     quit::COMMAND,
 ];
 

@@ -90,6 +90,13 @@ actions! {
     Export = "export": "export the project",
     Redraw = "redraw": "draw the screen anew",
     Suspend = "suspend": "suspend to the shell",
+    SettingsScreen = "settings_screen": "keys, models and settings",
+    NextTab = "next_tab": "the other half",
+    MakeActive = "make_active": "let this provider answer",
+    SetKey = "set_key": "store its key",
+    TestKey = "test_key": "test it with one cheap call",
+    RemoveKey = "remove_key": "delete its stored key",
+    ResetSetting = "reset_setting": "back to the default",
 }
 
 /// Where a key is pressed.
@@ -114,6 +121,8 @@ pub enum Context {
     Search,
     /// A question to be answered.
     Confirm,
+    /// The settings screen.
+    Settings,
 }
 
 impl Context {
@@ -128,6 +137,7 @@ impl Context {
         Self::List,
         Self::Search,
         Self::Confirm,
+        Self::Settings,
     ];
 
     /// The name in key files.
@@ -142,6 +152,7 @@ impl Context {
             Self::List => "list",
             Self::Search => "search",
             Self::Confirm => "confirm",
+            Self::Settings => "settings",
         }
     }
 }

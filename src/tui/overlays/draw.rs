@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::tui::commands::COMMANDS;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
+use crate::tui::overlays::settings_draw;
 use crate::tui::overlays::{Offer, Overlay, Picker, Question};
 use crate::tui::panes::format::bytes;
 use crate::tui::text::sanitize::single_line;
@@ -31,6 +32,11 @@ pub fn overlay(model: &mut Model, buffer: &mut Buffer) -> Option<Position> {
             let text =
                 format!("`{}` exists already. replace it as a whole?", single_line(&target.path.to_string_lossy()));
             question("replace", &[text], model, buffer);
+            None
+        }
+        Overlay::Settings(screen) => settings_draw::draw(screen, model, buffer),
+        Overlay::Ask(Question::GoBack(_, text)) => {
+            question("go back", text, model, buffer);
             None
         }
         Overlay::Offer(offer) => {
@@ -157,6 +163,7 @@ fn keys_of(model: &Model, context: Context, width: u16) -> Vec<Line<'static>> {
         Context::List => "lists",
         Context::Search => "search",
         Context::Confirm => "questions",
+        Context::Settings => "settings",
     };
     let mut lines = vec![Line::styled(title, theme.style(Role::Heading))];
     let everywhere = keymap.hints(Context::Global);

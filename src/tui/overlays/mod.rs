@@ -5,8 +5,11 @@
 pub mod completion;
 pub mod draw;
 pub mod picker;
+pub mod settings;
+pub mod settings_draw;
 
-use crate::domain::{ExportTarget, ModelRef, ProjectPath, ProviderId, SessionId};
+use crate::domain::{CheckpointId, ExportTarget, ModelRef, ProjectPath, ProviderId, RewindScope, SessionId};
+use crate::tui::back::Back;
 
 pub use completion::Completion;
 pub use picker::Picker;
@@ -36,6 +39,9 @@ pub enum Pick {
     Session(SessionId),
     Theme(String),
     File(ProjectPath),
+    Checkpoint(CheckpointId),
+    /// What goes back to a checkpoint.
+    Rewind(CheckpointId, RewindScope),
     /// A destination, put into the composer for completion of its path.
     Export(String),
     /// A line that is only to be read.
@@ -47,6 +53,8 @@ pub enum Pick {
 pub enum Question {
     /// The export's destination exists.
     Replace(ExportTarget),
+    /// Going back overwrites something of somebody else's; what, in words.
+    GoBack(Back, Vec<String>),
 }
 
 /// The offer to fetch the weights of the embedded model.
@@ -73,4 +81,6 @@ pub enum Overlay {
     Picker(Picker),
     Ask(Question),
     Offer(Offer),
+    /// Boxed: it is large, and rare.
+    Settings(Box<settings::SettingsScreen>),
 }

@@ -174,6 +174,8 @@ impl Chat {
                     }
                 }
             }
+            // Any of them may be shown otherwise now.
+            FactBody::Redone { .. } | FactBody::Rewound { .. } => self.entries.iter_mut().for_each(Entry::stale),
             _ => {}
         }
         self.append(state);
@@ -671,9 +673,12 @@ fn item_text(kind: &ItemKind) -> String {
         ItemKind::Decided { title, .. } => title.clone(),
         ItemKind::Asked { question, answer, .. } => format!("{question} {answer}"),
         ItemKind::Check { run } => format!("{} {}", run.name, run.findings),
-        ItemKind::PlanDecided { .. } | ItemKind::Ended { .. } | ItemKind::Undone { .. } | ItemKind::Exported { .. } => {
-            String::new()
-        }
+        ItemKind::PlanDecided { .. }
+        | ItemKind::Ended { .. }
+        | ItemKind::Undone { .. }
+        | ItemKind::Redone { .. }
+        | ItemKind::Rewound { .. }
+        | ItemKind::Exported { .. } => String::new(),
     }
 }
 

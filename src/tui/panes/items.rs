@@ -64,7 +64,19 @@ pub fn spaced(before: &ItemKind, item: &ItemKind) -> bool {
 /// The lines of an item that is no answer.
 pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
     match &item.kind {
-        ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => user(text, around),
+        ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
+            let mut lines = user(text, around);
+            if around.state.is_hidden(item.seq) {
+                lines.extend(marked(
+                    "↶",
+                    Role::Dim,
+                    "taken back: the model is not told this any more",
+                    Role::Dim,
+                    around,
+                ));
+            }
+            lines
+        }
         ItemKind::Reasoning { text, .. } => {
             let began = around.index.checked_sub(1).and_then(|i| around.state.items.get(i)).map(|i| i.at);
             let seconds = began.map_or(0, |at| u64::try_from(item.at.as_second() - at.as_second()).unwrap_or(0));
@@ -83,9 +95,22 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
         ItemKind::Check { run } => check(run, around),
         ItemKind::Notice { text } => marked("·", Role::Info, &clean(text), Role::Dim, around),
         ItemKind::Ended { turn, outcome } => ended(item, *turn, outcome, around),
-        ItemKind::Undone { paths, .. } => {
-            let names: Vec<&str> = paths.iter().map(|p| p.as_str()).collect();
-            let text = format!("{} brought back: {}", plural(paths.len(), "file"), names.join(", "));
+        ItemKind::Undone { paths, more, .. } => {
+            let text = format!("{} brought back{}", plural(paths.len(), "file"), names(paths, *more));
+            marked("↶", Role::Warning, &single_line(&text), Role::Text, around)
+        }
+        ItemKind::Redone { paths, more } => {
+            let text = format!("{} done again{}", plural(paths.len(), "file"), names(paths, *more));
+            marked("↷", Role::Warning, &single_line(&text), Role::Text, around)
+        }
+        ItemKind::Rewound { checkpoint, scope, paths, more } => {
+            let mut text = format!("back at checkpoint {checkpoint}");
+            if scope.has_files() {
+                text.push_str(&format!(" · {} brought back{}", plural(paths.len(), "file"), names(paths, *more)));
+            }
+            if scope.has_conversation() {
+                text.push_str(" · the conversation goes on from before it; `/redo` takes this back");
+            }
             marked("↶", Role::Warning, &single_line(&text), Role::Text, around)
         }
         ItemKind::Exported { target, path, files, bytes: size } => {
@@ -93,6 +118,15 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
             marked("⇪", Role::Success, &single_line(&text), Role::Text, around)
         }
     }
+}
+
+/// The files, and how much else, in words.
+fn names(paths: &[crate::domain::ProjectPath], more: u64) -> String {
+    let mut parts: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    if more > 0 {
+        parts.push(format!("{more} folders or links"));
+    }
+    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
 }
 
 fn user(text: &str, around: Around<'_>) -> Vec<Line<'static>> {

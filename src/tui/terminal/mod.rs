@@ -2,6 +2,7 @@
 //! knows what the screen shows.
 
 pub mod background;
+pub mod capabilities;
 pub mod clipboard;
 pub mod crash;
 pub mod input;

@@ -34,7 +34,7 @@ pub fn event(model: &mut Model, event: &Event) -> Vec<Cmd> {
             }
             Vec::new()
         }
-        Event::Glimpse { .. } | Event::Reply { .. } => Vec::new(),
+        Event::Glimpse { .. } | Event::Reply { .. } | Event::Found { .. } => Vec::new(),
         Event::Pull { name, stage, received, total } => {
             let (name, stage) = (name.clone(), stage.clone());
             model.pulling = Some(Pulling { name, stage, received: *received, total: *total });
@@ -80,7 +80,7 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
             model.steps.to_start();
         }
         FactBody::FileChanged { change } => model.code.changed(change),
-        FactBody::Undone { .. } => model.code.settle(&model.view),
+        FactBody::Undone { .. } | FactBody::Redone { .. } | FactBody::Rewound { .. } => model.code.settle(&model.view),
         FactBody::TurnEnded { outcome, .. } => return turn_ended(model, outcome),
         _ => {}
     }

@@ -27,6 +27,15 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
     if action != Some(Action::Interrupt) && model.leaving != Leaving::Stopping {
         model.leaving = Leaving::No;
     }
+    if let Some(Overlay::Settings(_)) = &model.overlay {
+        return match action {
+            Some(Action::Interrupt | Action::Quit) => {
+                model.overlay = None;
+                Vec::new()
+            }
+            action => super::settings::key(model, action, typed, key.code == KeyCode::Backspace),
+        };
+    }
     match context {
         Context::Confirm => match action {
             Some(Action::Interrupt | Action::Quit) => act(model, Action::Interrupt),
@@ -73,6 +82,7 @@ pub fn paste(model: &mut Model, text: &str) {
             let query = format!("{}{}", picker.query, single_line(&text));
             picker.search(&query);
         }
+        (Some(Overlay::Settings(screen)), _) => super::settings::paste(screen, &text),
         (Some(_), _) => {}
         (None, Some(search)) => search.push_str(&single_line(&text)),
         (None, None) => {
@@ -193,6 +203,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             return refresh_completion(model);
         }
         Action::ThemePicker => model.open_theme_picker(),
+        Action::SettingsScreen => return model.open_settings(),
         Action::ModelPicker => return model.open_model_picker(),
         Action::SessionPicker => return model.open_session_picker(""),
         Action::NewSession => return model.leave_session(),

@@ -5,6 +5,7 @@ mod keys;
 mod mouse;
 mod overlays;
 mod replies;
+mod settings;
 
 use crate::tui::cmd::Cmd;
 use crate::tui::model::{Leaving, Model};

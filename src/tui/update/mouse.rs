@@ -30,6 +30,7 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
     match &mut model.overlay {
         Some(Overlay::Help { scroll }) => *scroll = scroll.saturating_add_signed(rows),
         Some(Overlay::Picker(picker)) => picker.step(rows.signum()),
+        Some(Overlay::Settings(screen)) => screen.step(rows.signum()),
         Some(_) => {}
         None if model.areas.code.contains(at) => model.code.scroll_by(rows),
         None if model.areas.steps.contains(at) => model.steps.scroll_by(rows),
@@ -39,6 +40,15 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
 
 fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
     let areas = model.areas;
+    if let Some(Overlay::Settings(screen)) = &mut model.overlay
+        && screen.rows_at.contains(at)
+        && matches!(screen.mode, crate::tui::overlays::settings::Mode::Browse)
+    {
+        let row = usize::from(at.y - screen.rows_at.y);
+        let (list, count) = screen.list();
+        list.selected = (list.offset + row).min(count.saturating_sub(1));
+        return Vec::new();
+    }
     if model.overlay.is_some() {
         return Vec::new();
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::catalog::Readiness;
 use crate::domain::{ExistingFiles, Op, ProviderId};
+use crate::tui::back::Back;
 use crate::tui::cmd::Cmd;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -214,6 +215,11 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
             model.choose_theme(&name);
             Vec::new()
         }
+        Some(Pick::Checkpoint(checkpoint)) => {
+            model.open_rewind_picker(checkpoint);
+            Vec::new()
+        }
+        Some(Pick::Rewind(checkpoint, scope)) => model.go_back(Back::Rewind(checkpoint, scope), ExistingFiles::Keep),
         Some(Pick::File(path)) => model.show_file(&path),
         Some(Pick::Export(target)) => {
             model.composer.set(&format!("/export {target}"));
@@ -248,6 +254,7 @@ pub fn confirm_key(model: &mut Model, action: Option<Action>) -> Vec<Cmd> {
     match action {
         Some(Action::Confirm | Action::Accept) => match model.overlay.take() {
             Some(Overlay::Ask(Question::Replace(target))) => model.export(target, ExistingFiles::Replace),
+            Some(Overlay::Ask(Question::GoBack(back, _))) => model.go_back(back, ExistingFiles::Replace),
             Some(Overlay::Offer(offer)) => replies::pull(model, &offer.name),
             other => {
                 model.overlay = other;

@@ -2,6 +2,7 @@
 
 use crate::domain::op::PullSource;
 use crate::domain::{Fault, FaultClass, Op, Reply, SessionSummary};
+use crate::tui::back;
 use crate::tui::cmd::Cmd;
 use crate::tui::model::{Leaving, Model, Opening};
 use crate::tui::msg::{After, Ask};
@@ -13,6 +14,9 @@ use super::{engine, keys};
 
 /// Takes an answer in.
 pub fn answered(model: &mut Model, ask: Ask, result: Result<Reply, Fault>) -> Vec<Cmd> {
+    if let Ask::Settings(purpose) = ask {
+        return super::settings::answered(model, purpose, result);
+    }
     match result {
         Ok(reply) => taken(model, ask, reply),
         Err(fault) => refused(model, ask, &fault),
@@ -44,8 +48,9 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             commands.extend(model.release_prompt());
             commands
         }
-        (Ask::Undo, Reply::Undone { paths, .. }) => {
-            model.tell(&format!("{} brought back to before the turn", plural(paths.len(), "file")));
+        (Ask::Back(way), reply) => back::taken(model, way, reply),
+        (Ask::Checkpoints, Reply::Checkpoints { checkpoints }) => {
+            fill_picker(model, checkpoints.iter().map(back::entry).collect());
             Vec::new()
         }
         (Ask::Sessions, Reply::Sessions { sessions }) => {

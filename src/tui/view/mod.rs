@@ -4,6 +4,8 @@
 pub mod layout;
 mod welcome;
 
+pub use welcome::BANNER;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -293,6 +295,8 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             }
             add(Action::Dismiss, "close");
         }
+        // The screen shows its own.
+        Context::Settings => {}
         Context::Search => {
             add(Action::SearchNext, "next");
             add(Action::Dismiss, "close");

@@ -13,7 +13,8 @@ use crate::tui::text::sanitize::single_line;
 use crate::tui::text::wrap::{truncate, wrap_hanging};
 use crate::tui::theme::Role;
 
-const BANNER: [&str; 3] = ["█ █ ▀ █   █▀▀▄", "█▀▄ █ █   █  █", "▀ ▀ ▀ ▀▀▀ ▀  ▀"];
+/// The name, in three rows.
+pub const BANNER: [&str; 3] = ["█ █ ▀ █   █▀▀▄", "█▀▄ █ █   █  █", "▀ ▀ ▀ ▀▀▀ ▀  ▀"];
 
 const EXAMPLES: [&str; 3] = [
     "a command-line tool in Rust that counts words by language",

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Framing, Quirks, WireRequest, leave_out};
+use super::super::{Framing, Quirks, Thinking, WireRequest, leave_out, wanted_json};
 use super::{NAME, VERSION};
+use crate::domain::Effort;
 use crate::providers::chat::{ChatRequest, Message, Part, Role};
 
 /// Answer tokens when the caller names no limit; the protocol insists on one, and every current
@@ -40,7 +41,14 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
         set(&mut body, "tools", Value::Array(tools));
     }
     set(&mut body, "messages", Value::Array(messages));
-    if let Some(temperature) = request.temperature {
+    reason(request, quirks, &mut body);
+    if let Some((_, schema)) = wanted_json(&request.shape) {
+        inside(&mut body, "output_config", "format", json!({"type": "json_schema", "schema": schema}));
+    }
+    // A model that thinks takes none but its own.
+    let effort = quirks.rules.effort(request.effort.or(quirks.effort));
+    let temperature = quirks.rules.temperature(request.temperature, effort);
+    if let Some(temperature) = temperature.filter(|_| body.get("thinking").is_none()) {
         set(&mut body, "temperature", super::super::decimal(temperature));
     }
     leave_out(&mut body, quirks);
@@ -55,6 +63,36 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
 fn set(body: &mut Value, name: &str, value: Value) {
     if let Some(fields) = body.as_object_mut() {
         fields.insert(name.to_owned(), value);
+    }
+}
+
+fn inside(body: &mut Value, name: &str, field: &str, value: Value) {
+    match body.get_mut(name) {
+        Some(have) => set(have, field, value),
+        None => set(body, name, json!({ field: value })),
+    }
+}
+
+/// How hard to think, in the words of the model's generation.
+fn reason(request: &ChatRequest, quirks: &Quirks, body: &mut Value) {
+    let wish = request.effort.or(quirks.effort);
+    let effort = quirks.rules.effort(wish);
+    match quirks.rules.thinking {
+        // Without an effort that it knows, a model is simply not told to think.
+        Thinking::Adaptive if wish == Some(Effort::None) => {}
+        Thinking::Adaptive => set(body, "thinking", json!({"type": "adaptive", "display": "summarized"})),
+        Thinking::Budget => {
+            let limit = request.max_output.unwrap_or(DEFAULT_LIMIT);
+            let budget = wish.map_or(0, Effort::budget).min(limit.saturating_sub(1));
+            // Fewer are refused.
+            if budget >= 1024 {
+                set(body, "thinking", json!({"type": "enabled", "budget_tokens": budget}));
+            }
+        }
+        Thinking::Unknown | Thinking::Level | Thinking::Never => {}
+    }
+    if let Some(effort) = effort.filter(|_| wish != Some(Effort::None)) {
+        inside(body, "output_config", "effort", json!(effort.name()));
     }
 }
 

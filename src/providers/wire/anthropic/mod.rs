@@ -5,6 +5,7 @@ mod encode;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Decoder, ListedModel, ModelsRequest, Quirks, Wire, WireRequest};
 use crate::providers::chat::ChatRequest;
@@ -37,6 +38,17 @@ impl Wire for Messages {
         Box::<decode::MessagesDecoder>::default()
     }
 
+    fn count_request(&self, request: &ChatRequest, quirks: &Quirks) -> Option<(String, Value)> {
+        let mut body = encode::request(request, quirks).body;
+        let fields = body.as_object_mut()?;
+        fields.retain(|name, _| !matches!(name.as_str(), "max_tokens" | "stream" | "temperature"));
+        Some(("/v1/messages/count_tokens".to_owned(), body))
+    }
+
+    fn decode_count(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?.get("input_tokens")?.as_u64()
+    }
+
     fn models_request(&self) -> ModelsRequest {
         ModelsRequest { path: "/v1/models?limit=1000".to_owned(), headers: vec![(VERSION.0, VERSION.1.to_owned())] }
     }
@@ -54,7 +66,16 @@ impl Wire for Messages {
     }
 
     fn optional_fields(&self) -> &'static [&'static str] {
-        &["temperature", "tool_choice", "cache_control"]
+        &[
+            "output_config.effort",
+            "output_config.format",
+            "output_config",
+            "thinking.display",
+            "thinking",
+            "temperature",
+            "tool_choice",
+            "cache_control",
+        ]
     }
 }
 

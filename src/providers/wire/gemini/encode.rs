@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Framing, Quirks, WireRequest, decimal, leave_out};
-use super::{NAME, THINKING};
+use super::super::{Framing, Quirks, Thinking, WireRequest, decimal, leave_out, wanted_json};
+use super::NAME;
+use crate::domain::Effort;
 use crate::providers::chat::{ChatRequest, Message, Part, Role};
 
 /// Stands for the signature of a call that another model made.
@@ -16,11 +17,15 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
     if let Some(limit) = request.max_output {
         settings.insert("maxOutputTokens".to_owned(), json!(limit));
     }
-    if let Some(temperature) = request.temperature {
+    if let Some(temperature) = quirks.rules.temperature(request.temperature, None) {
         settings.insert("temperature".to_owned(), decimal(temperature));
     }
-    if thinks(request.model.as_str()) && !quirks.without.contains(THINKING) {
-        settings.insert(THINKING.to_owned(), json!({"includeThoughts": true}));
+    if let Some(thinking) = thinking(request, quirks) {
+        settings.insert("thinkingConfig".to_owned(), thinking);
+    }
+    if let Some((_, schema)) = wanted_json(&request.shape) {
+        settings.insert("responseMimeType".to_owned(), json!("application/json"));
+        settings.insert("responseJsonSchema".to_owned(), schema.clone());
     }
     let mut body = json!({"contents": contents(&request.messages)});
     if let Some(fields) = body.as_object_mut() {
@@ -39,10 +44,34 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
         }
     }
     leave_out(&mut body, quirks);
-    let model = request.model.as_str();
-    let model = model.strip_prefix("models/").unwrap_or(model);
+    let model = model(request);
     let path = format!("/v1beta/models/{model}:streamGenerateContent?alt=sse");
     WireRequest { path, headers: Vec::new(), body, framing: Framing::Sse }
+}
+
+/// The model's name without the `models/` that lists put before.
+pub(super) fn model(request: &ChatRequest) -> &str {
+    let model = request.model.as_str();
+    model.strip_prefix("models/").unwrap_or(model)
+}
+
+/// A number for one generation, a level for the next; never both.
+fn thinking(request: &ChatRequest, quirks: &Quirks) -> Option<Value> {
+    let wish = request.effort.or(quirks.effort);
+    let effort = quirks.rules.effort(wish);
+    Some(match (quirks.rules.thinking, effort) {
+        (Thinking::Budget, Some(effort)) => {
+            json!({"includeThoughts": effort != Effort::None, "thinkingBudget": effort.budget()})
+        }
+        (Thinking::Level, Some(effort)) => {
+            json!({"includeThoughts": true, "thinkingLevel": effort.name().to_ascii_uppercase()})
+        }
+        (Thinking::Budget | Thinking::Level, None) => json!({"includeThoughts": true}),
+        (Thinking::Unknown | Thinking::Adaptive, _) if thinks(request.model.as_str()) => {
+            json!({"includeThoughts": true})
+        }
+        (Thinking::Never | Thinking::Unknown | Thinking::Adaptive, _) => return None,
+    })
 }
 
 /// Whether a model reasons by its name: from 2.5 on, but for those that draw or speak.

@@ -18,9 +18,6 @@ use crate::providers::error::ProviderError;
 /// The name in the catalogue and in stored reasoning.
 const NAME: &str = "gemini";
 
-/// The field that only reasoning models take.
-const THINKING: &str = "thinkingConfig";
-
 /// The protocol of `POST …:streamGenerateContent?alt=sse`.
 #[derive(Clone, Copy, Debug)]
 pub struct Generate;
@@ -66,8 +63,29 @@ impl Wire for Generate {
 
     fn adapt(&self, error: &ProviderError, sent: &Value, quirks: &mut Quirks) -> bool {
         let ProviderError::BadRequest { message, .. } = error else { return false };
-        let was_sent = sent.pointer("/generationConfig/thinkingConfig").is_some();
-        was_sent && message.to_ascii_lowercase().contains("think") && quirks.without.insert(THINKING.to_owned())
+        let message = message.to_ascii_lowercase();
+        // The server names fields in either spelling, or in plain words.
+        let named = |field: &str| match field {
+            "thinkingConfig" => message.contains("think"),
+            "responseJsonSchema" => message.contains("schema"),
+            _ => message.contains(&field.to_ascii_lowercase()),
+        };
+        let fields = ["thinkingConfig", "responseJsonSchema", "temperature"];
+        let sent = |field: &&str| sent.pointer(&format!("/generationConfig/{field}")).is_some();
+        let found = fields.into_iter().filter(sent).find(|field| named(field));
+        found.is_some_and(|field| quirks.without.insert(format!("generationConfig.{field}")))
+    }
+
+    fn count_request(&self, request: &ChatRequest, quirks: &Quirks) -> Option<(String, Value)> {
+        let encoded = encode::request(request, quirks);
+        let mut body = encoded.body;
+        let model = encode::model(request);
+        body.as_object_mut()?.insert("model".to_owned(), format!("models/{model}").into());
+        Some((format!("/v1beta/models/{model}:countTokens"), serde_json::json!({"generateContentRequest": body})))
+    }
+
+    fn decode_count(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?.get("totalTokens")?.as_u64()
     }
 }
 

@@ -113,13 +113,15 @@ impl OllamaDecoder {
         }
         self.splitter.finish(out);
         let ended = self.calls.end_all(out);
-        // A prompt that was fully cached is not counted: what is missing is nothing, not a guess.
+        // A prompt that was fully cached is not counted: beside a counted answer, what is missing is
+        // nothing. Without either, nobody counted.
+        let counted = line.prompt_eval_count.known().or(line.eval_count.known()).is_some();
         let usage = Usage {
             input_uncached: line.prompt_eval_count.or_zero(),
             output_visible: line.eval_count.or_zero(),
             ..Usage::default()
         };
-        out.push(StreamEvent::Usage { usage });
+        out.extend(counted.then_some(StreamEvent::Usage { usage }));
         let reason = match line.done_reason.as_deref() {
             Some("length") => StopReason::Length,
             _ if !self.calls.is_empty() => StopReason::ToolUse,

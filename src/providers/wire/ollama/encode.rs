@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Framing, Quirks, Send, WireRequest, decimal, leave_out};
+use super::super::{Framing, ModelTraits, Quirks, Send, Thinking, WireRequest, decimal, leave_out, wanted_json};
+use crate::domain::Effort;
 use crate::providers::chat::{ChatRequest, Message, Part, Role};
 
 /// Tokens of the window where neither the person nor the model says otherwise: room for a session
@@ -12,8 +13,7 @@ const DEFAULT_WINDOW: u64 = 32_768;
 pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
     let traits = quirks.models.get(request.model.as_str()).cloned().unwrap_or_default();
     // The same at every request: another window makes the server load the model anew.
-    let window = quirks.num_ctx.or(traits.num_ctx).unwrap_or(DEFAULT_WINDOW);
-    let window = traits.window.map_or(window, |largest| window.min(largest));
+    let window = window(&traits, quirks.num_ctx);
     let mut options = Map::new();
     options.insert("num_ctx".to_owned(), json!(window));
     if let Some(limit) = request.max_output {
@@ -30,10 +30,11 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
         "options": options,
     });
     if let Some(fields) = body.as_object_mut() {
-        if traits.thinks == Send::Yes {
-            // This family takes levels only.
-            let levels = request.model.as_str().contains("gpt-oss");
-            fields.insert("think".to_owned(), if levels { json!("medium") } else { json!(true) });
+        if let Some(think) = think(request, quirks, traits.thinks) {
+            fields.insert("think".to_owned(), think);
+        }
+        if let Some((_, schema)) = wanted_json(&request.shape) {
+            fields.insert("format".to_owned(), schema.clone());
         }
         if !request.tools.is_empty() {
             let tools = request.tools.iter().map(|tool| {
@@ -46,6 +47,24 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
     }
     leave_out(&mut body, quirks);
     WireRequest { path: "/api/chat".to_owned(), headers: Vec::new(), body, framing: Framing::Ndjson }
+}
+
+/// The window that is asked for: the person's wish, else the model's own setting, else ours.
+pub(super) fn window(traits: &ModelTraits, wish: Option<u64>) -> u64 {
+    let window = wish.or(traits.num_ctx).unwrap_or(DEFAULT_WINDOW);
+    traits.window.map_or(window, |largest| window.min(largest))
+}
+
+/// Most models are told whether, some how hard.
+fn think(request: &ChatRequest, quirks: &Quirks, thinks: Send) -> Option<Value> {
+    let wish = request.effort.or(quirks.effort);
+    match (thinks, quirks.rules.thinking) {
+        (Send::No, _) | (_, Thinking::Never) => None,
+        (Send::Yes, Thinking::Level) => {
+            Some(json!(quirks.rules.effort(wish.or(Some(Effort::Medium))).unwrap_or(Effort::Medium).name()))
+        }
+        (Send::Yes, _) => Some(json!(wish != Some(Effort::None))),
+    }
 }
 
 fn messages(request: &ChatRequest) -> Vec<Value> {

@@ -9,9 +9,19 @@ mod encode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Decoder, ListedModel, ModelTraits, ModelsRequest, Quirks, Send, Wire, WireRequest};
+use super::{Decoder, Images, ListedModel, ModelTraits, ModelsRequest, Quirks, Send, Wire, WireRequest};
+use crate::domain::Usage;
 use crate::providers::chat::ChatRequest;
 use crate::providers::error::ProviderError;
+
+/// No text has fewer tokens than one for so many bytes.
+const BYTES_A_TOKEN: u64 = 12;
+
+/// Bytes of a message's words.
+fn length(message: &Value) -> usize {
+    let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default().len();
+    text("content") + text("thinking")
+}
 
 /// The protocol of `POST …/api/chat`.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +56,27 @@ impl Wire for OllamaChat {
         let settings = shown.get("parameters").and_then(Value::as_str).unwrap_or_default();
         let num_ctx = settings.lines().find_map(|line| line.trim().strip_prefix("num_ctx")?.trim().parse().ok());
         let can = shown.get("capabilities").and_then(Value::as_array);
-        let thinks = can.is_some_and(|can| can.iter().any(|name| name == "thinking"));
-        ModelTraits { window, num_ctx, thinks: if thinks { Send::Yes } else { Send::No } }
+        let able = |what: &str| can.map(|can| can.iter().any(|name| name == what));
+        let thinks = if able("thinking") == Some(true) { Send::Yes } else { Send::No };
+        let images = able("vision").map(|sees| if sees { Images::Taken } else { Images::Refused });
+        ModelTraits { window, num_ctx, thinks, images }
+    }
+
+    fn window(&self, traits: &ModelTraits, quirks: &Quirks) -> Option<u64> {
+        Some(encode::window(traits, quirks.num_ctx))
+    }
+
+    /// Old servers do not know `truncate` and drop the oldest messages without a word.
+    fn dropped(&self, sent: &Value, usage: &Usage) -> Option<String> {
+        let window = sent.pointer("/options/num_ctx")?.as_u64()?;
+        let bytes: usize = sent.get("messages")?.as_array()?.iter().map(length).sum();
+        let least = bytes as u64 / BYTES_A_TOKEN;
+        (usage.input() >= window || least > window).then(|| {
+            format!(
+                "the conversation does not fit the window of {window} tokens, and Ollama seems to have dropped its \
+                 beginning; start afresh, or give the model a larger `num_ctx`"
+            )
+        })
     }
 
     fn models_request(&self) -> ModelsRequest {
@@ -65,6 +94,6 @@ impl Wire for OllamaChat {
     }
 
     fn optional_fields(&self) -> &'static [&'static str] {
-        &["think", "truncate"]
+        &["think", "truncate", "format"]
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Framing, LimitField, Quirks, Send, WireRequest, leave_out};
+use super::super::{Framing, LimitField, Quirks, Send, WireRequest, leave_out, wanted_json};
 use crate::providers::chat::{ChatRequest, Message, Part, Role};
 
 pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
@@ -26,7 +26,15 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
         };
         body.insert(name.to_owned(), json!(limit));
     }
-    if let Some(temperature) = request.temperature {
+    let effort = quirks.rules.effort(request.effort.or(quirks.effort));
+    if let Some(effort) = effort {
+        body.insert("reasoning_effort".to_owned(), json!(effort.name()));
+    }
+    if let Some((name, schema)) = wanted_json(&request.shape) {
+        let wanted = json!({"name": name, "schema": schema, "strict": true});
+        body.insert("response_format".to_owned(), json!({"type": "json_schema", "json_schema": wanted}));
+    }
+    if let Some(temperature) = quirks.rules.temperature(request.temperature, effort) {
         body.insert("temperature".to_owned(), super::super::decimal(temperature));
     }
     if let (Some(key), Send::Yes) = (&request.cache_key, quirks.cache_key) {

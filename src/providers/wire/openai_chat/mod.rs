@@ -54,6 +54,8 @@ impl Wire for Chat {
             "parallel_tool_calls",
             "tool_choice",
             "temperature",
+            "reasoning_effort",
+            "response_format",
             "prompt_cache_key",
         ]
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Framing, Quirks, Send, WireRequest, decimal, leave_out};
+use super::super::{Framing, Quirks, Send, Thinking, WireRequest, decimal, leave_out, wanted_json};
 use super::NAME;
 use crate::providers::chat::{ChatRequest, Message, Part, Role};
 
@@ -24,8 +24,17 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
     // Nothing stays at the server, so reasoning must travel, sealed.
     body.insert("store".to_owned(), json!(false));
     body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
-    if reasons(request.model.as_str()) {
-        body.insert("reasoning".to_owned(), json!({"summary": "auto"}));
+    let effort = quirks.rules.effort(request.effort.or(quirks.effort));
+    if quirks.rules.thinking == Thinking::Level || reasons(request.model.as_str()) {
+        let mut reasoning = json!({"summary": "auto"});
+        if let (Some(effort), Some(fields)) = (effort, reasoning.as_object_mut()) {
+            fields.insert("effort".to_owned(), json!(effort.name()));
+        }
+        body.insert("reasoning".to_owned(), reasoning);
+    }
+    if let Some((name, schema)) = wanted_json(&request.shape) {
+        let format = json!({"type": "json_schema", "name": name, "schema": schema, "strict": true});
+        body.insert("text".to_owned(), json!({"format": format}));
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
@@ -40,7 +49,7 @@ pub(super) fn request(request: &ChatRequest, quirks: &Quirks) -> WireRequest {
         // Fewer are refused.
         body.insert("max_output_tokens".to_owned(), json!(limit.max(16)));
     }
-    if let Some(temperature) = request.temperature {
+    if let Some(temperature) = quirks.rules.temperature(request.temperature, effort) {
         body.insert("temperature".to_owned(), decimal(temperature));
     }
     if let (Some(key), Send::Yes) = (&request.cache_key, quirks.cache_key) {

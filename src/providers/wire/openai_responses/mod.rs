@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 
 use secrecy::SecretString;
+use serde_json::Value;
 
 use super::openai_chat::Chat;
 use super::{Decoder, ListedModel, ModelsRequest, Quirks, Wire, WireRequest};
@@ -35,6 +36,17 @@ impl Wire for Responses {
         Box::<decode::ResponsesDecoder>::default()
     }
 
+    fn count_request(&self, request: &ChatRequest, quirks: &Quirks) -> Option<(String, Value)> {
+        let mut body = encode::request(request, quirks).body;
+        let counted = ["model", "input", "instructions", "tools", "text", "reasoning"];
+        body.as_object_mut()?.retain(|name, _| counted.contains(&name.as_str()));
+        Some(("/responses/input_tokens".to_owned(), body))
+    }
+
+    fn decode_count(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?.get("input_tokens")?.as_u64()
+    }
+
     fn models_request(&self) -> ModelsRequest {
         Chat.models_request()
     }
@@ -44,6 +56,17 @@ impl Wire for Responses {
     }
 
     fn optional_fields(&self) -> &'static [&'static str] {
-        &["reasoning", "include", "temperature", "prompt_cache_key", "max_output_tokens", "store"]
+        &[
+            "reasoning.effort",
+            "reasoning.summary",
+            "reasoning",
+            "text.format",
+            "text",
+            "include",
+            "temperature",
+            "prompt_cache_key",
+            "max_output_tokens",
+            "store",
+        ]
     }
 }
