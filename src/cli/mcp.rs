@@ -53,7 +53,7 @@ pub(super) fn surroundings(
     start: Duration,
 ) -> Surroundings {
     let call = Duration::from_secs(inputs.settings.mcp.call_timeout_s);
-    Surroundings { net, environment: inputs.environment.clone(), directory, start, call }
+    Surroundings { net, environment: inputs.environment.clone(), directory, start, call, rest: Duration::from_secs(1) }
 }
 
 fn here(inputs: &Inputs, root: Option<&Path>) -> Result<Surroundings, Failure> {

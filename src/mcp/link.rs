@@ -53,6 +53,8 @@ pub struct Surroundings {
     pub start: Duration,
     /// How long a call may take without a word.
     pub call: Duration,
+    /// The rest before a second start; four times as long before the third.
+    pub rest: Duration,
 }
 
 impl std::fmt::Debug for Surroundings {

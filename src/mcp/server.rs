@@ -1,7 +1,6 @@
 //! A server over time: not started yet, running, gone, started again, given up.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
@@ -101,7 +100,7 @@ impl Server {
             tokio::time::sleep_until(rest).await;
         }
         state.starts += 1;
-        state.rest = Some(Instant::now() + Duration::from_secs(1 << (2 * (state.starts - 1))));
+        state.rest = Some(Instant::now() + self.around.rest * (1 << (2 * (state.starts - 1))));
         match self.start().await {
             Ok(link) => {
                 state.link = Some(Arc::clone(&link));
