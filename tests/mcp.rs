@@ -60,6 +60,7 @@ impl Place {
             start: Duration::from_secs(10),
             call: Duration::from_secs(10),
             rest: Duration::from_millis(1),
+            tokens: None,
         };
         Self { folder, around }
     }

@@ -432,6 +432,11 @@ pub enum McpVerb {
         /// The server's name, as `kiln mcp list` shows it
         name: String,
     },
+    /// Sign in to a server that wants to know who asks (OAuth)
+    Login {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
     /// Take a server out of the settings, and take back that it may run
     Rm {
         /// The server's name, as `kiln mcp list` shows it

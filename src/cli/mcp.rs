@@ -1,9 +1,12 @@
 //! `kiln mcp`: the servers of tools in the settings, the person's consent to them, and a try of one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::args::{Common, McpTestVerb, McpVerb};
@@ -11,14 +14,19 @@ use super::assemble::{self, Inputs};
 use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use crate::config::write::{Edit, edit};
-use crate::domain::Content;
+use crate::domain::{Content, Fault, FaultClass};
 use crate::mcp::consent::{Ledger, Standing};
+use crate::mcp::oauth::{Session, SignIn, Tokens};
 use crate::mcp::{
     self, Ask, Definition, Difference, Launch, Link, Listener, McpError, Reply, Spec, SpecOrigin, Surroundings,
 };
 
 /// How long a server may take to start while the person waits for it; a first start may download it.
 const START: Duration = Duration::from_secs(60);
+/// How long a sign-in waits for the person.
+const SIGN_IN: Duration = Duration::from_secs(600);
+/// How often one trial signs in at most: once, and again for more rights.
+const SIGN_INS: u32 = 3;
 
 /// Runs the verb; no engine is needed.
 pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mut Console) -> Result<Exit, Failure> {
@@ -37,6 +45,7 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mu
         McpVerb::Allow { name, yes } => allow(inputs, root, name, *yes, console),
         McpVerb::Accept { name } => accept(inputs, root, name, console),
         McpVerb::Rm { name } => remove(inputs, root, name, console),
+        McpVerb::Login { name } => login(inputs, root, name, console),
         McpVerb::Test(verb) => test(inputs, root, verb, console),
     }
 }
@@ -52,8 +61,19 @@ pub(super) fn surroundings(
     directory: PathBuf,
     start: Duration,
 ) -> Surroundings {
-    let call = Duration::from_secs(inputs.settings.mcp.call_timeout_s);
-    Surroundings { net, environment: inputs.environment.clone(), directory, start, call, rest: Duration::from_secs(1) }
+    Surroundings {
+        net,
+        environment: inputs.environment.clone(),
+        directory,
+        start,
+        call: Duration::from_secs(inputs.settings.mcp.call_timeout_s),
+        rest: Duration::from_secs(1),
+        tokens: Some(tokens(inputs)),
+    }
+}
+
+fn tokens(inputs: &Inputs) -> Tokens {
+    Tokens { keys: Arc::clone(&inputs.keys), place: inputs.settings.keys.storage }
 }
 
 fn here(inputs: &Inputs, root: Option<&Path>) -> Result<Surroundings, Failure> {
@@ -226,6 +246,9 @@ fn remove(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Consol
         }
     }
     ledger(inputs).forget(&spec.key())?;
+    if tokens(inputs).exist(name) {
+        tokens(inputs).forget(name);
+    }
     console.note(&format!("`{name}` may not run any more"));
     Ok(Exit::Done)
 }
@@ -261,7 +284,7 @@ fn test(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb, console: &mut 
         }
     };
     let mut lines = Vec::new();
-    let outcome = with_link(inputs, root, &spec, async |link| trial(link, &spec, verb, arguments, &mut lines).await);
+    let outcome = tried(inputs, root, &spec, verb, arguments, &mut lines);
     for line in &lines {
         console.line(line)?;
     }
@@ -270,6 +293,155 @@ fn test(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb, console: &mut 
         Trial::CallFailed => {
             console.note("the server calls the outcome of the call an error");
             Ok(Exit::Failed)
+        }
+    }
+}
+
+/// A trial, signed in where the server wants that and needs nobody's word for it; such tokens are not kept.
+fn tried(
+    inputs: &Inputs,
+    root: Option<&Path>,
+    spec: &Spec,
+    verb: &McpTestVerb,
+    arguments: Option<Map<String, Value>>,
+    lines: &mut Vec<String>,
+) -> Result<Trial, Failure> {
+    let around = here(inputs, root)?;
+    let runtime = assemble::runtime()?;
+    let outcome = runtime.block_on(async {
+        let mut session = None;
+        let mut signed = 0;
+        let outcome = loop {
+            let outcome = once(spec, &around, session.clone(), (verb, arguments.clone()), lines).await;
+            let (Err(McpError::Authorization { challenge, .. }), Launch::Address { url, .. }) =
+                (&outcome, &spec.launch)
+            else {
+                break outcome;
+            };
+            signed += 1;
+            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, None)).clone();
+            if signed > SIGN_INS || !signed_in_alone(spec, url, challenge, &around, &fresh, lines).await? {
+                break outcome;
+            }
+        };
+        around.net.flush().await;
+        outcome
+    });
+    runtime.shutdown_background();
+    outcome.map_err(|error| failed(&error))
+}
+
+async fn once(
+    spec: &Spec,
+    around: &Surroundings,
+    session: Option<Session>,
+    (verb, arguments): (&McpTestVerb, Option<Map<String, Value>>),
+    lines: &mut Vec<String>,
+) -> Result<Trial, McpError> {
+    let link = match session {
+        Some(session) => Link::open_as(spec, around, Some(session)).await?,
+        None => Link::open(spec, around).await?,
+    };
+    let outcome = trial(&link, spec, verb, arguments, lines).await;
+    link.close().await;
+    outcome
+}
+
+/// Signs in where the server leads straight back; `false` where it wants a person's word.
+async fn signed_in_alone(
+    spec: &Spec,
+    url: &str,
+    challenge: &str,
+    around: &Surroundings,
+    session: &Session,
+    lines: &mut Vec<String>,
+) -> Result<bool, McpError> {
+    let redirect = "http://127.0.0.1:8734/callback";
+    let sign_in = SignIn::begin(&spec.name, url, challenge, redirect, &around.net, session).await?;
+    let Some(back) = sign_in.without_person().await else { return Ok(false) };
+    sign_in.finish(&back).await?;
+    lines.push("signed in".to_owned());
+    Ok(true)
+}
+
+fn login(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Console) -> Result<Exit, Failure> {
+    let spec = find(inputs, root, name)?;
+    let Launch::Address { url, .. } = &spec.launch else {
+        return Err(Failure::usage(format!("the server `{name}` is a command"), "only addresses are signed in to"));
+    };
+    if !matches!(ledger(inputs).standing(&spec)?, Standing::Allowed(_)) {
+        return Err(Failure::usage(
+            format!("the server `{name}` may not run"),
+            format!("allow it first with `kiln mcp allow {name}`"),
+        ));
+    }
+    let around = Surroundings { tokens: None, ..here(inputs, root)? };
+    let runtime = assemble::runtime()?;
+    let outcome = runtime.block_on(async {
+        let challenge = match Link::open(&spec, &around).await {
+            Ok(link) => {
+                link.close().await;
+                return Ok(None);
+            }
+            Err(McpError::Authorization { challenge, .. }) => challenge,
+            Err(error) => return Err(failed(&error)),
+        };
+        let (listener, redirect) = listen().await?;
+        let session = Session::new(name, Some(tokens(inputs)));
+        let begun = SignIn::begin(name, url, &challenge, &redirect, &around.net, &session).await;
+        let sign_in = begun.map_err(|error| failed(&error))?;
+        console.line(&sign_in.address)?;
+        console.note("open this address in a browser on this machine, and say yes there; Kiln waits for ten minutes");
+        let back = tokio::time::timeout(SIGN_IN, came_back(&listener, &redirect)).await.map_err(|_| {
+            Failure::new(Exit::Failed, Fault::new(FaultClass::Auth, "nobody signed in within ten minutes"))
+        })?;
+        sign_in.finish(&back?).await.map_err(|error| failed(&error))?;
+        Ok(Some(()))
+    });
+    runtime.block_on(around.net.flush());
+    runtime.shutdown_background();
+    let words = match outcome? {
+        Some(()) => "signed in; the token lies with your keys",
+        None => "it answers without a sign-in",
+    };
+    console.note(&format!("`{name}`: {words}"));
+    Ok(Exit::Done)
+}
+
+/// Where the person's browser comes back to: a port of this machine, for this once.
+async fn listen() -> Result<(TcpListener, String), Failure> {
+    let closed = |error: std::io::Error| {
+        Failure::from(
+            Fault::new(FaultClass::Internal, "no port of this machine could be opened for the sign-in")
+                .detail(error.to_string()),
+        )
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(closed)?;
+    let port = listener.local_addr().map_err(closed)?.port();
+    Ok((listener, format!("http://127.0.0.1:{port}/callback")))
+}
+
+/// Waits for the browser; whatever else knocks is told that there is nothing here.
+async fn came_back(listener: &TcpListener, redirect: &str) -> Result<String, Failure> {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        let mut request = vec![0; 8192];
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut request)).await;
+        let Ok(Ok(length)) = read else { continue };
+        let text = String::from_utf8_lossy(request.get(..length).unwrap_or_default()).into_owned();
+        let target = text.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        let query = target.strip_prefix("/callback?");
+        let (status, words) = match query {
+            Some(_) => ("200 OK", "Kiln has what it needs. You can close this page."),
+            None => ("404 Not Found", "There is nothing here."),
+        };
+        let page = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{words}",
+            words.len()
+        );
+        stream.write_all(page.as_bytes()).await.ok();
+        if let Some(query) = query {
+            return Ok(format!("{redirect}?{query}"));
         }
     }
 }

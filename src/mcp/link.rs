@@ -15,7 +15,10 @@ use rmcp::service::{
 };
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::auth::AuthClient;
+use rmcp::transport::streamable_http_client::{
+    AuthRequiredError, InsufficientScopeError, StreamableHttpClientTransportConfig,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
@@ -27,6 +30,7 @@ use super::definition::{Definition, TOOLS, visible};
 use super::error::McpError;
 use super::handler::{Ask, Calls, Handler, Signal};
 use super::http::Wire;
+use super::oauth::{self, Session, Tokens};
 use super::spec::{Launch, Spec, expanded};
 use crate::config::Environment;
 use crate::net::Client;
@@ -53,6 +57,8 @@ pub struct Surroundings {
     pub start: Duration,
     /// How long a call may take without a word.
     pub call: Duration,
+    /// Where the tokens of sign-ins are kept; `None` keeps none.
+    pub tokens: Option<Tokens>,
     /// The rest before a second start; four times as long before the third.
     pub rest: Duration,
 }
@@ -100,6 +106,13 @@ pub struct About {
 impl Link {
     /// Starts or reaches a server and agrees with it on a protocol.
     pub async fn open(spec: &Spec, around: &Surroundings) -> Result<Self, McpError> {
+        let tokens = around.tokens.clone().filter(|tokens| tokens.exist(&spec.name));
+        let session = tokens.map(|tokens| Session::new(&spec.name, Some(tokens)));
+        Self::open_as(spec, around, session).await
+    }
+
+    /// As [`Self::open`], with these credentials.
+    pub async fn open_as(spec: &Spec, around: &Surroundings, session: Option<Session>) -> Result<Self, McpError> {
         let calls = Arc::new(Calls::default());
         let handler = Handler { server: spec.name.clone(), calls: Arc::clone(&calls) };
         let late = |_| McpError::Late { server: spec.name.clone(), after: around.start };
@@ -120,9 +133,24 @@ impl Link {
             }
             Launch::Address { url, token } => {
                 let token = token.as_ref().and_then(|name| around.environment.secret(name));
-                let config = config(&expanded(url, &around.environment), token.as_ref());
-                let transport = StreamableHttpClientTransport::with_client(Wire { net: around.net.clone() }, config);
-                (timeout(around.start, handler.serve(transport)).await.map_err(late)?, None)
+                let url = expanded(url, &around.environment);
+                let (wire, config) = (Wire { net: around.net.clone() }, config(&url, token.as_ref()));
+                let begun = async {
+                    let signed_in = match &session {
+                        Some(session) if token.is_none() => {
+                            oauth::known(&spec.name, &url, &around.net, session).await?
+                        }
+                        _ => None,
+                    };
+                    Ok(match signed_in {
+                        Some(manager) => {
+                            let wire = AuthClient::new(wire, manager);
+                            handler.serve(StreamableHttpClientTransport::with_client(wire, config)).await
+                        }
+                        None => handler.serve(StreamableHttpClientTransport::with_client(wire, config)).await,
+                    })
+                };
+                (timeout(around.start, begun).await.map_err(late)??, None)
             }
         };
         let service = service.map_err(|error| unreachable_server(&spec.name, &error))?;
@@ -269,10 +297,29 @@ impl Link {
         let server = self.server.clone();
         match error {
             ServiceError::McpError(data) => McpError::Refused { server, message: visible(&data.message, 2000) },
+            ServiceError::TransportSend(error) if challenge(error.error.as_ref()).is_some() => {
+                let challenge = challenge(error.error.as_ref()).unwrap_or_default();
+                McpError::Authorization { server, challenge }
+            }
             ServiceError::TransportClosed => McpError::Down(format!("the server `{server}` has gone")),
             other => McpError::Down(format!("the server `{server}`: {}", visible(&other.to_string(), 500))),
         }
     }
+}
+
+/// The challenge of a server that wants to know more of who asks.
+fn challenge(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(required) = error.downcast_ref::<AuthRequiredError>() {
+            return Some(required.www_authenticate_header.clone());
+        }
+        if let Some(scope) = error.downcast_ref::<InsufficientScopeError>() {
+            return Some(scope.www_authenticate_header.clone());
+        }
+        current = error.source();
+    }
+    None
 }
 
 /// Tells the server when a request is given up.

@@ -15,6 +15,7 @@ mod error;
 mod handler;
 mod http;
 mod link;
+pub mod oauth;
 mod server;
 mod servers;
 mod spec;
