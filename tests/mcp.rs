@@ -3,6 +3,7 @@
 //! name a real one to try as well.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "what is skipped is said")]
 
 #[path = "mcp/cases.rs"]
 mod cases;

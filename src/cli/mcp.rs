@@ -284,7 +284,7 @@ fn test(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb, console: &mut 
         }
     };
     let mut lines = Vec::new();
-    let outcome = tried(inputs, root, &spec, verb, arguments, &mut lines);
+    let outcome = tried(inputs, root, &spec, verb, arguments.as_ref(), &mut lines);
     for line in &lines {
         console.line(line)?;
     }
@@ -303,7 +303,7 @@ fn tried(
     root: Option<&Path>,
     spec: &Spec,
     verb: &McpTestVerb,
-    arguments: Option<Map<String, Value>>,
+    arguments: Option<&Map<String, Value>>,
     lines: &mut Vec<String>,
 ) -> Result<Trial, Failure> {
     let around = here(inputs, root)?;
@@ -312,7 +312,7 @@ fn tried(
         let mut session = None;
         let mut signed = 0;
         let outcome = loop {
-            let outcome = once(spec, &around, session.clone(), (verb, arguments.clone()), lines).await;
+            let outcome = once(spec, &around, session.clone(), (verb, arguments), lines).await;
             let (Err(McpError::Authorization { challenge, .. }), Launch::Address { url, .. }) =
                 (&outcome, &spec.launch)
             else {
@@ -335,7 +335,7 @@ async fn once(
     spec: &Spec,
     around: &Surroundings,
     session: Option<Session>,
-    (verb, arguments): (&McpTestVerb, Option<Map<String, Value>>),
+    (verb, arguments): (&McpTestVerb, Option<&Map<String, Value>>),
     lines: &mut Vec<String>,
 ) -> Result<Trial, McpError> {
     let link = match session {
@@ -478,7 +478,7 @@ async fn trial(
     link: &Link,
     spec: &Spec,
     verb: &McpTestVerb,
-    arguments: Option<Map<String, Value>>,
+    arguments: Option<&Map<String, Value>>,
     lines: &mut Vec<String>,
 ) -> Result<Trial, McpError> {
     let about = link.about();
@@ -506,7 +506,7 @@ async fn trial(
     };
     let mut trial = Trial::Good;
     for tool in chosen {
-        let arguments = arguments.clone().unwrap_or_else(|| made_up(&tool.schema));
+        let arguments = arguments.cloned().unwrap_or_else(|| made_up(&tool.schema));
         lines.push(format!("call: {} {}", tool.name, Value::Object(arguments.clone())));
         let (listener, answering) = suggesting();
         let reply = link.call(&tool.name, arguments, &listener).await;

@@ -399,7 +399,7 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
 fn refuse_server(key: &str, value: &toml::Value) -> Option<String> {
     let name = key.split('.').nth(2).unwrap_or_default();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.len() > 32 || !name.chars().all(fits) || name.contains("__") {
+    if name.len() > 32 || !name.chars().all(fits) || name.contains("__") || name.ends_with(['-', '_']) {
         return Some("a server's name is up to 32 letters, digits, `-` and single `_`".to_owned());
     }
     let empty = value.as_array().map_or_else(|| value.as_str() == Some(""), |list| list.is_empty());

@@ -72,7 +72,7 @@ impl Wire {
 }
 
 /// The `scope` of a challenge.
-fn scope(challenge: &str) -> Option<String> {
+pub(super) fn scope(challenge: &str) -> Option<String> {
     let (_, rest) = challenge.split_once("scope=")?;
     let end = if rest.starts_with('"') { '"' } else { ',' };
     Some(rest.trim_start_matches('"').split(end).next().unwrap_or_default().trim().to_owned())

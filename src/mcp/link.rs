@@ -119,10 +119,7 @@ impl Link {
         let (service, guard) = match &spec.launch {
             Launch::Command { argv, passed, set } => {
                 let environment = variables(&around.environment, &around.directory, passed, set);
-                let argv: Vec<String> = match set.is_empty() {
-                    true if passed.is_empty() => argv.clone(),
-                    _ => argv.iter().map(|word| expanded(word, &around.environment)).collect(),
-                };
+                let argv: Vec<String> = argv.iter().map(|word| spec.filled_in(word, &around.environment)).collect();
                 let (pipes, guard) = sandbox::spawn_server(&argv, &around.directory, &environment)
                     .await
                     .map_err(|error| McpError::Down(format!("the server `{}` did not start: {error}", spec.name)))?;
@@ -133,7 +130,7 @@ impl Link {
             }
             Launch::Address { url, token } => {
                 let token = token.as_ref().and_then(|name| around.environment.secret(name));
-                let url = expanded(url, &around.environment);
+                let url = spec.filled_in(url, &around.environment);
                 let (wire, config) = (Wire { net: around.net.clone() }, config(&url, token.as_ref()));
                 let begun = async {
                     let signed_in = match &session {

@@ -215,9 +215,19 @@ impl SignIn {
         let mut manager = AuthorizationManager::new_with_oauth_http_client(url, client).await.map_err(failed)?;
         manager.set_credential_store(session.store.clone());
         let mut state = OAuthState::Unauthorized(manager);
+        // Who is asked for more keeps what there was: else each call would take away another's rights.
+        let held = session.store.load().await.map_err(failed)?;
+        let mut scopes = held.map(|held| held.granted_scopes).unwrap_or_default();
+        if !scopes.is_empty() {
+            let wanted = super::http::scope(challenge).unwrap_or_default();
+            scopes.extend(wanted.split_whitespace().map(str::to_owned));
+            scopes.sort_unstable();
+            scopes.dedup();
+        }
         let request = AuthorizationRequest::new(redirect)
             .with_client_name("Kiln")
             .with_application_type("native")
+            .with_scopes(scopes)
             .with_challenge(challenge);
         state.start_authorization(request).await.map_err(failed)?;
         let address = state.get_authorization_url().await.map_err(failed)?;

@@ -75,6 +75,14 @@ impl Spec {
         }
     }
 
+    /// A word with variables in their places, as a project's file writes them; others are taken as they are.
+    pub(super) fn filled_in(&self, word: &str, environment: &Environment) -> String {
+        match self.origin {
+            SpecOrigin::Project(_) => expanded(word, environment),
+            SpecOrigin::Settings | SpecOrigin::Asked => word.to_owned(),
+        }
+    }
+
     /// A hash of everything that decides what would run.
     pub fn fingerprint(&self) -> String {
         let parts = match &self.launch {
@@ -102,7 +110,12 @@ fn quoted(word: &str) -> String {
 /// Whether a text can name a server.
 pub fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    (1..=32).contains(&name.len()) && name.chars().all(fits) && !name.contains("__") && !name.starts_with(['-', '_'])
+    let edge = |c: char| matches!(c, '-' | '_');
+    (1..=32).contains(&name.len())
+        && name.chars().all(fits)
+        && !name.contains("__")
+        && !name.starts_with(edge)
+        && !name.ends_with(edge)
 }
 
 /// The servers of the settings and those that a project offers; of two with one name the settings'.

@@ -175,6 +175,7 @@ impl World {
     }
 
     /// With servers of tools.
+    #[allow(dead_code, reason = "for the tests of servers, which share this world")]
     pub async fn with_servers(plays: Vec<Play>, mcp: Arc<kiln::mcp::Mcp>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("project")).unwrap();
