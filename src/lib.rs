@@ -12,6 +12,7 @@ pub mod domain;
 pub mod engine;
 pub mod export;
 pub mod keychain;
+pub mod mcp;
 pub mod net;
 pub mod providers;
 pub mod sandbox;

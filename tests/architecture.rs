@@ -15,17 +15,30 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("net", &["config", "domain"]),
     ("sandbox", &["config", "domain"]),
     ("providers", &["net", "sandbox", "keychain", "config", "domain"]),
+    ("mcp", &["net", "sandbox", "keychain", "config", "domain"]),
     ("storage", &["config", "domain"]),
     ("workspace", &["config", "domain"]),
     ("export", &["workspace", "config", "domain"]),
-    ("tools", &["workspace", "sandbox", "net", "domain"]),
+    ("tools", &["workspace", "sandbox", "net", "mcp", "domain"]),
     ("analysis", &["workspace", "domain"]),
     ("skills", &["tools", "workspace", "sandbox", "config", "domain"]),
     ("checks", &["workspace", "domain"]),
     ("agent", &["analysis", "checks", "skills", "config", "providers", "tools", "workspace", "domain"]),
     (
         "engine",
-        &["agent", "tools", "export", "providers", "storage", "workspace", "sandbox", "keychain", "config", "domain"],
+        &[
+            "agent",
+            "tools",
+            "export",
+            "mcp",
+            "providers",
+            "storage",
+            "workspace",
+            "sandbox",
+            "keychain",
+            "config",
+            "domain",
+        ],
     ),
     ("tui", &["engine", "workspace", "config", "domain"]),
     (
@@ -37,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "export",
             "keychain",
+            "mcp",
             "net",
             "providers",
             "sandbox",
@@ -66,6 +80,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("zip::write", &["export"]),
     ("candle_core::", &["providers"]),
     ("tree_sitter::", &["analysis", "checks", "tools"]),
+    ("rmcp::", &["mcp"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

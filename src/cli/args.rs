@@ -126,6 +126,11 @@ pub enum Verb {
         #[command(subcommand)]
         verb: NetVerb,
     },
+    /// Add, list, allow or try out servers of tools (MCP)
+    Mcp {
+        #[command(subcommand)]
+        verb: McpVerb,
+    },
     /// Set Kiln up: who answers, a key, a test, a model
     ///
     /// Finds keys, local servers and the embedded model, and writes nothing before the last step.
@@ -387,6 +392,92 @@ pub struct TrustVerb {
     #[arg(long, conflicts_with_all = ["list", "revoke"])]
     pub yes: bool,
 }
+
+/// `kiln mcp`.
+#[derive(Debug, Subcommand)]
+pub enum McpVerb {
+    /// Put a server into the settings, and let it run
+    Add {
+        /// What to call it: letters, digits, `-` and single `_`
+        name: String,
+        /// Where it is, in place of a command
+        #[arg(long, value_name = "URL", conflicts_with = "command", required_unless_present = "command")]
+        url: Option<String>,
+        /// A variable that the command sees; may be repeated
+        #[arg(long, value_name = "VARIABLE")]
+        env: Vec<String>,
+        /// The variable that carries the token for the address
+        #[arg(long, value_name = "VARIABLE", requires = "url")]
+        token_env: Option<String>,
+        /// The program and its arguments, after `--`
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// List the servers of the settings and those that this project offers
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a server run as it is written now, after showing its command
+    Allow {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+        /// Allow without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Accept a server's tools as they are now
+    Accept {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Sign in to a server that wants to know who asks (OAuth)
+    Login {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Take a server out of the settings, and take back that it may run
+    Rm {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Start or reach a server, list what it offers and make one call
+    Test(McpTestVerb),
+}
+
+/// `kiln mcp test`.
+#[derive(Args, Debug)]
+pub struct McpTestVerb {
+    /// A server's name, or an address
+    #[arg(value_name = "NAME|URL", conflicts_with_all = ["url", "command"])]
+    pub server: Option<String>,
+
+    /// Where the server is
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub url: Option<String>,
+
+    /// The variable that carries the token for the address
+    #[arg(long, value_name = "VARIABLE")]
+    pub token_env: Option<String>,
+
+    /// The tool to call, in place of `echo` or the first that takes no arguments
+    #[arg(long, value_name = "TOOL")]
+    pub call: Option<String>,
+
+    /// The call's arguments, as a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub arguments: Option<String>,
+
+    /// Call every tool once, with arguments made up from its schema
+    #[arg(long, conflicts_with_all = ["call", "arguments"])]
+    pub every: bool,
+
+    /// The program and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
 /// `kiln net`.
 #[derive(Debug, Subcommand)]
 pub enum NetVerb {

@@ -21,6 +21,8 @@ use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, Money, ProviderId, Saving};
 use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls, Workplace};
 use crate::keychain::Keys;
+use crate::mcp::consent::Ledger;
+use crate::mcp::{self, Mcp};
 use crate::net::{Client, NetSettings, Proxies, Reach};
 use crate::providers;
 use crate::providers::cassette::Recorder;
@@ -38,6 +40,9 @@ use crate::workspace::checkpoint;
 
 /// How long the engine may take to put its last facts away when the program ends.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a server of tools may take to say who it is.
+const SERVER_START: Duration = Duration::from_secs(10);
 
 /// The recording behind `kiln tour`.
 const TOUR: &str = include_str!("../../assets/tour.jsonl");
@@ -327,7 +332,9 @@ pub fn assemble(inputs: Inputs) -> Running {
 async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Fault> {
     let mut troubles = inputs.troubles.clone();
     let (storage, saving) = storage(&inputs.paths, &mut troubles).await?;
-    let registry = registry(&inputs, net?, &mut troubles).await?;
+    let net = net?;
+    let mcp = servers(&inputs, &net, &mut troubles);
+    let registry = registry(&inputs, net, &mut troubles).await?;
     Ok(Parts {
         storage,
         saving,
@@ -362,6 +369,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         memory: memory(&inputs, &mut troubles),
         grants: inputs.paths.grants(),
         checkpoints: Some((inputs.paths.checkpoints(), checkpoint_limits(&inputs.settings))),
+        mcp,
         troubles,
         workplace: Some(workplace(&inputs)),
     })
@@ -398,6 +406,20 @@ fn dollars(limit: f64) -> Option<Money> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100,000 dollars, in billionths")]
     let billionths = (limit * 1e9) as u64;
     (billionths > 0).then_some(Money(billionths))
+}
+
+/// The servers of tools that may run here; the tour needs none.
+fn servers(inputs: &Inputs, net: &Client, troubles: &mut Vec<Fault>) -> Option<Arc<Mcp>> {
+    if inputs.replay == Some(Replay::Tour) {
+        return None;
+    }
+    let specs = mcp::specs(&inputs.settings.mcp, inputs.project.as_deref(), troubles);
+    if specs.is_empty() {
+        return None;
+    }
+    let directory = inputs.project.clone().unwrap_or_else(|| inputs.paths.data().to_owned());
+    let around = super::mcp::surroundings(inputs, net.clone(), directory, SERVER_START);
+    Some(Arc::new(Mcp::new(specs, &Ledger::at(&inputs.paths.servers_file()), &around)))
 }
 
 /// Finds out in the background how well commands can be confined here.

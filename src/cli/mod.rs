@@ -16,6 +16,7 @@ mod init;
 mod interrupt;
 mod keys;
 mod logging;
+mod mcp;
 mod models;
 mod net;
 mod open;
@@ -143,6 +144,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         // Its exit code is the command's, so it was taken care of before.
         Some(Verb::Sandbox(_)) => Ok(Exit::Done),
         Some(Verb::Trust(verb)) => trust::run(&inputs, &common, &verb, console),
+        Some(Verb::Mcp { verb }) => mcp::run(&inputs, &common, &verb, console),
         Some(Verb::Net { verb }) => net::run(&inputs, &verb, console),
         Some(Verb::Completions { shell }) => completions::print(shell, console),
     }

@@ -22,7 +22,7 @@ pub use environment::{Environment, ProjectKey, TerminalHints};
 pub use layers::{FlagValue, Loaded, Origin, Shown, load, load_with_project};
 pub use paths::{Lasting, Paths, make_private_folder};
 pub use project::Project;
-pub use schema::{HookEvent, HookSettings, KeyStorage, ProviderSettings, Settings};
+pub use schema::{HookEvent, HookSettings, KeyStorage, McpServerSettings, McpSettings, ProviderSettings, Settings};
 pub use trust::Trust;
 
 /// The commented settings file that `kiln config init` writes: every setting with its default.

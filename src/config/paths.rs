@@ -172,6 +172,11 @@ impl Paths {
         self.data.join("notes")
     }
 
+    /// Which servers of tools may run, and what their tools are.
+    pub fn servers_file(&self) -> PathBuf {
+        self.data.join("mcp.json")
+    }
+
     /// Names (not values) of the keys that are stored.
     pub fn key_index(&self) -> PathBuf {
         self.data.join("keys.json")

@@ -80,6 +80,12 @@ impl Files {
     }
 }
 
+/// The text of a file that lies in the project's folder itself; `None` when there is none. As with
+/// the settings, no link is followed and nothing but a regular file of at most 1 MiB is read.
+pub fn text(root: &Path, name: &str) -> io::Result<Option<String>> {
+    read(&root.join(name), None)
+}
+
 /// A file's text; `None` when there is none. `folder` has to be a folder and no link to one.
 fn read(path: &Path, folder: Option<&Path>) -> io::Result<Option<String>> {
     let refused = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));

@@ -70,6 +70,12 @@ pub const REACH: &[(&str, Reach)] = &[
     ("checkpoints.max_age_days", Reach::Anyone),
     ("local.temperature", Reach::Anyone),
     ("local.weights_url", Reach::TrustedOnly),
+    ("mcp.call_timeout_s", Reach::Anyone),
+    ("mcp.servers.*.command", Reach::TrustedOnly),
+    ("mcp.servers.*.url", Reach::TrustedOnly),
+    ("mcp.servers.*.env", Reach::TrustedOnly),
+    ("mcp.servers.*.token_env", Reach::TrustedOnly),
+    ("mcp.servers.*.enabled", Reach::OnlyDown(Scale::Switch(false))),
     ("keys.storage", Reach::TrustedOnly),
     ("hooks", Reach::TrustedOnly),
 ];

@@ -20,6 +20,7 @@ pub struct Settings {
     pub agent: AgentSettings,
     pub network: NetworkSettings,
     pub local: LocalSettings,
+    pub mcp: McpSettings,
     pub keys: KeySettings,
     pub checkpoints: CheckpointSettings,
     /// Commands that run before and after tools and turns.
@@ -249,6 +250,43 @@ impl Default for LocalSettings {
     }
 }
 
+/// Servers of tools that others made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpSettings {
+    /// Seconds that a call may take without a word from the server, 1 to 3600.
+    pub call_timeout_s: u64,
+    /// By name.
+    pub servers: BTreeMap<String, McpServerSettings>,
+}
+
+impl Default for McpSettings {
+    fn default() -> Self {
+        Self { call_timeout_s: 60, servers: BTreeMap::new() }
+    }
+}
+
+/// One server: a command that is started, or an address that is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpServerSettings {
+    /// The program and its arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// Where it is, `http` or `https`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Names of variables that the command sees besides the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub env: Option<Vec<String>>,
+    /// The variable that carries the token for the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
+    /// `false` turns it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
 /// Where new keys are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -283,7 +321,7 @@ impl Default for CheckpointSettings {
     }
 }
 
-/// Names of all settings; `*` stands for a provider's id. [`super::reach`] says for each who may set it.
+/// Names of all settings; `*` stands for a provider's id or a server's name. [`super::reach`] says for each who may set it.
 pub const KEYS: &[&str] = &[
     "model.provider",
     "model.name",
@@ -321,6 +359,12 @@ pub const KEYS: &[&str] = &[
     "network.allow",
     "local.temperature",
     "local.weights_url",
+    "mcp.call_timeout_s",
+    "mcp.servers.*.command",
+    "mcp.servers.*.url",
+    "mcp.servers.*.env",
+    "mcp.servers.*.token_env",
+    "mcp.servers.*.enabled",
     "keys.storage",
     "hooks",
     "checkpoints.max_bytes",
@@ -375,7 +419,8 @@ pub(super) fn nearest(key: &str) -> Option<String> {
 
 /// Puts the id that the person wrote in place of `*`.
 fn fill(known: &str, parts: &[&str]) -> String {
-    let id = parts.get(1).copied().unwrap_or("ID");
+    let at = known.split('.').position(|part| part == "*").unwrap_or(1);
+    let id = parts.get(at).copied().unwrap_or("ID");
     known.split('.').map(|part| if part == "*" { id } else { part }).collect::<Vec<_>>().join(".")
 }
 
@@ -408,10 +453,26 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         }
         "network.total_timeout_s" => within(0, 86_400),
         _ if key.ends_with("_timeout_s") => within(1, 3600),
+        _ if key.starts_with("mcp.servers.") => refuse_server(key, value),
         _ if key.ends_with("_url") => refuse_address(value.as_str()?),
         _ => {
             value.as_str().filter(|text| text.trim().is_empty()).map(|_| "expected a text that is not empty".to_owned())
         }
+    }
+}
+
+/// What a server's settings cannot be.
+fn refuse_server(key: &str, value: &toml::Value) -> Option<String> {
+    let name = key.split('.').nth(2).unwrap_or_default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.len() > 32 || !name.chars().all(fits) || name.contains("__") || name.ends_with(['-', '_']) {
+        return Some("a server's name is up to 32 letters, digits, `-` and single `_`".to_owned());
+    }
+    let empty = value.as_array().map_or_else(|| value.as_str() == Some(""), |list| list.is_empty());
+    match (key.rsplit('.').next(), value.as_str()) {
+        (Some("url"), Some(text)) => refuse_address(text),
+        (Some("command" | "token_env"), _) if empty => Some("expected something that is not empty".to_owned()),
+        _ => None,
     }
 }
 

@@ -87,7 +87,7 @@ fn change(root: &mut Table, key: &str, edit: &Edit) -> Result<(), Fault> {
             }
             let mut fresh = Table::new();
             // `[providers]` alone, above `[providers.openai]`, would be an empty line of noise.
-            fresh.set_implicit(*section == "providers");
+            fresh.set_implicit(matches!(*section, "providers" | "mcp" | "servers"));
             table.insert(section, Item::Table(fresh));
         }
         let Some(inner) = table.get_mut(section).and_then(Item::as_table_like_mut) else {

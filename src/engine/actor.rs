@@ -20,6 +20,7 @@ use crate::domain::{
     Blob, Event, Fact, FactBody, Fault, FaultClass, Glimpse, Mode, ModelInfo, Op, Planning, Reply, RequestId, Review,
     Saving, SessionId, SessionView, TurnId, TurnOutcome,
 };
+use crate::mcp::Mcp;
 use crate::providers::registry::Registry;
 use crate::sandbox::{self, Standing, Tier};
 use crate::storage::{SessionLock, Storage};
@@ -52,6 +53,8 @@ pub struct Parts {
     pub grants: PathBuf,
     /// Where the state of projects is kept, and how much; `None` keeps nothing.
     pub checkpoints: Option<(PathBuf, checkpoint::Limits)>,
+    /// Servers of tools that others made, if any may run.
+    pub mcp: Option<Arc<Mcp>>,
     /// What is off on this machine.
     pub troubles: Vec<Fault>,
     /// Settings and keys of this machine; `None` where they are no business of this engine.

@@ -11,6 +11,8 @@ use crate::domain::{
     TurnId, TurnOutcome,
 };
 use crate::tools::Toolbox;
+use crate::tools::commands::Commands;
+use crate::tools::live::foreign;
 use crate::workspace::Root;
 
 impl Actor {
@@ -152,6 +154,7 @@ impl Actor {
         };
         let commands = self.commands(session);
         let seen = self.live(session).map(|live| Arc::clone(&live.seen)).unwrap_or_default();
+        let toolbox = self.toolbox(session, commands.as_ref()).await;
         match (provider, root) {
             (Ok(provider), Ok(root)) => {
                 let input = TurnInput {
@@ -164,7 +167,7 @@ impl Actor {
                     provider,
                     root: Arc::new(root),
                     limits: self.parts.limits.clone(),
-                    toolbox: Toolbox::new(commands.as_ref(), self.parts.registry.net()),
+                    toolbox,
                     commands,
                     seen,
                 };
@@ -174,6 +177,21 @@ impl Actor {
                 self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Failed { fault } }).await;
             }
         }
+    }
+
+    /// Kiln's own tools and those of servers, which are started here and waited for by nobody.
+    async fn toolbox(&mut self, session: SessionId, commands: Option<&Commands>) -> Toolbox {
+        let mut toolbox = Toolbox::new(commands, self.parts.registry.net());
+        if let Some(mcp) = self.parts.mcp.clone() {
+            mcp.wake();
+            for tool in foreign::tools(&mcp) {
+                toolbox.add(tool);
+            }
+            for text in mcp.take_notices() {
+                self.fact(session, FactBody::Noticed { text }).await;
+            }
+        }
+        toolbox
     }
 
     pub(super) async fn retry(&mut self, session: SessionId) -> Result<Reply, Fault> {

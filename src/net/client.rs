@@ -90,6 +90,7 @@ impl Client {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let first_byte = request.patience.unwrap_or(settings.first_byte);
         let mut outgoing = reqwest::Request::new(method, url);

@@ -10,12 +10,14 @@ use secrecy::SecretString;
 use super::error::NetError;
 use crate::domain::Purpose;
 
-/// The two methods that providers need.
+/// The methods that are needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
     #[default]
     Get,
     Post,
+    /// Ends a session that a server holds.
+    Delete,
 }
 
 /// A header's value; secrets are neither printed nor logged.

@@ -44,7 +44,7 @@ fn unwrap(error: sse_stream::Error) -> NetError {
 }
 
 /// Passes bytes through until one event grows beyond the limit.
-fn limited(
+pub fn limited(
     body: impl Stream<Item = Result<Bytes, NetError>> + Send + 'static,
 ) -> BoxStream<'static, Result<Bytes, NetError>> {
     let mut meter = Meter::default();

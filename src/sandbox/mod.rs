@@ -32,6 +32,7 @@ mod running;
 mod seatbelt;
 #[cfg(target_os = "linux")]
 mod selftest;
+mod server;
 #[cfg(target_os = "linux")]
 mod stage;
 mod tier;
@@ -46,6 +47,7 @@ pub use output::Kept;
 pub use plain::start;
 pub use policy::{Command, HomeView, Input, Limits, Network, Policy, Requirement, SandboxError, Writable};
 pub use running::{Ended, Finish, Running};
+pub use server::{ServerGuard, ServerPipes, spawn_server};
 pub use tier::{Standing, Tier, probe, probe_cached};
 
 /// Runs the hidden stage if that is what these arguments (the program's name first) ask for.

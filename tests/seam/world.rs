@@ -174,6 +174,12 @@ impl World {
         Self::over(folder, protocol, plays).await
     }
 
+    /// With servers of tools.
+    #[allow(dead_code, reason = "for the tests of servers, which share this world")]
+    pub async fn with_servers(plays: Vec<Play>, mcp: Arc<kiln::mcp::Mcp>) -> Self {
+        Self::with(plays, |parts| parts.mcp = Some(mcp)).await
+    }
+
     /// A world whose model takes only so many tokens.
     pub async fn with_window(window: u64, plays: Vec<Play>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -376,6 +382,7 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         standing: futures::FutureExt::shared(futures::FutureExt::boxed(kiln::sandbox::probe())),
         limits: Limits::default(),
         checkpoints: Some((folder.join("data/checkpoints"), CheckpointLimits::default())),
+        mcp: None,
         troubles: Vec::new(),
         workplace: None,
     }

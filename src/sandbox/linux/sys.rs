@@ -323,6 +323,19 @@ pub(in crate::sandbox) fn poll(first: RawFd, second: Option<RawFd>, left: Option
     }
 }
 
+/// Lets the kernel kill a child when the thread that starts it has gone, however it went.
+pub(in crate::sandbox) fn die_with_starter(command: &mut tokio::process::Command) {
+    let starter = libc::pid_t::try_from(std::process::id()).unwrap_or_default();
+    // SAFETY: between fork and exec only prctl and getppid are called, which are async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            process_control(libc::PR_SET_PDEATHSIG, libc::SIGKILL.unsigned_abs().into())?;
+            // It may have gone before it could be said.
+            if libc::getppid() == starter { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        });
+    }
+}
+
 /// Lets a program that is about to be started inherit these descriptors.
 pub(in crate::sandbox) fn pass_on(command: &mut tokio::process::Command, descriptors: [RawFd; 3]) {
     // SAFETY: between fork and exec only fcntl is called, which is async-signal-safe.

@@ -5,6 +5,7 @@
 
 pub mod ask_user;
 pub mod fetch_url;
+pub mod foreign;
 pub mod job;
 pub mod remember;
 pub mod shell;
