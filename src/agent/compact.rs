@@ -117,14 +117,14 @@ pub async fn compact(
             .hint("try `/compact` again, or choose another model")
             .retryable());
     }
-    Ok(compacted(state, turn, model, candidate, summary.trim().to_owned(), answer.usage))
+    Ok(compacted(state, turn, model, &candidate, summary.trim().to_owned(), answer.usage))
 }
 
 fn compacted(
     state: &SessionState,
     turn: TurnId,
     model: &ModelInfo,
-    candidate: Candidate,
+    candidate: &Candidate,
     summary: String,
     usage: Option<Usage>,
 ) -> Compacted {

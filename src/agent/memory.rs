@@ -82,16 +82,10 @@ struct Gathered {
 /// message.
 pub async fn prepare(turn: &mut Turn, protocol: TurnProtocol) -> Result<Message, Stop> {
     let gathered = gather(turn, protocol).await?;
-    let notes = turn.input.memory.notes_of(turn.input.root.path());
     turn.system = system(protocol, &gathered.instructions, &gathered.skills, &gathered.notes);
     if protocol == TurnProtocol::Tools {
-        if let Some(notes) = notes {
-            turn.toolbox.add(Arc::new(TypedLive(Remember(notes))));
-        }
-        if !gathered.skills.is_empty() {
-            turn.toolbox.add(Arc::new(TypedLive(Skills(Arc::new(Shelf(gathered.skills))))));
-        }
-        turn.toolbox.add(Arc::new(TypedLive(Task)));
+        let notes = turn.input.memory.notes_of(turn.input.root.path());
+        equip(&mut turn.toolbox, notes, gathered.skills);
     }
     let said: BTreeSet<&str> = turn
         .input
@@ -113,6 +107,17 @@ pub async fn prepare(turn: &mut Turn, protocol: TurnProtocol) -> Result<Message,
     }
     turn.out.facts(facts, Vec::new()).await;
     Ok(request::prompt(&text, &gathered.files, &gathered.map, &gathered.contents))
+}
+
+/// Adds the tools that go with what was read.
+fn equip(toolbox: &mut Toolbox, notes: Option<Notes>, skills: Vec<Skill>) {
+    if let Some(notes) = notes {
+        toolbox.add(Arc::new(TypedLive(Remember(notes))));
+    }
+    if !skills.is_empty() {
+        toolbox.add(Arc::new(TypedLive(Skills(Arc::new(Shelf(skills))))));
+    }
+    toolbox.add(Arc::new(TypedLive(Task)));
 }
 
 async fn gather(turn: &Turn, protocol: TurnProtocol) -> Result<Gathered, Stop> {
@@ -206,7 +211,9 @@ pub fn context(state: &SessionState, root: &Root, memory: &Memory, trust: Trust,
     let files = root.files().map(|listing| listing.files).unwrap_or_default();
     let hints = Hints { words: String::new(), touched: touched(state) };
     let map = drawn(root, &files, &hints, map_tokens(memory, window), memory);
-    let specs = request::tool_specs(toolbox);
+    let mut toolbox = toolbox.clone();
+    equip(&mut toolbox, memory.notes_of(root.path()), library.clone());
+    let specs = request::tool_specs(&toolbox);
     let tools: usize = specs.iter().map(|one| one.description.len() + one.schema.to_string().len()).sum();
     let names = found.text.matches("<instructions from=").count();
     let notes = notes_text(memory, root);

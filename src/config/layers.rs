@@ -186,6 +186,13 @@ impl Merge {
     fn take(&mut self, key: &str, value: Value, origin: Origin, place: &str) {
         match validate(key, &value) {
             Ok(()) => {
+                let value = match (self.values.get(key), value) {
+                    // A project's hooks run beside the person's own: a safeguard is not replaced.
+                    (Some((Value::Array(own), _)), Value::Array(more)) if key == "hooks" => {
+                        Value::Array(own.iter().cloned().chain(more).collect())
+                    }
+                    (_, value) => value,
+                };
                 self.values.insert(key.to_owned(), (value, origin));
             }
             Err(refusal) => self.troubles.push(refusal.fault(key, place)),

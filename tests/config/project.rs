@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kiln::config::reach::{REACH, Reach, reach};
 use kiln::config::schema::KEYS;

@@ -35,10 +35,9 @@ pub struct Around<'a> {
 /// Whether an item hides more than it shows.
 pub fn foldable(kind: &ItemKind) -> bool {
     match kind {
-        ItemKind::Reasoning { .. } => true,
+        ItemKind::Reasoning { .. } | ItemKind::Compacted { .. } => true,
         ItemKind::Call { answer, .. } => answer.as_ref().is_none_or(|answer| answer.display == Display::Line),
         ItemKind::Check { run } => !run.findings.is_empty(),
-        ItemKind::Compacted { .. } => true,
         _ => false,
     }
 }

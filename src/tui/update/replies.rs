@@ -79,24 +79,6 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             fill_picker(model, entries);
             Vec::new()
         }
-        (Ask::Context, Reply::Context { context }) => {
-            fill_picker(model, crate::tui::commands::context_entries(&context));
-            Vec::new()
-        }
-        (Ask::Notes, Reply::Notes { path, notes }) => {
-            fill_picker(model, crate::tui::commands::note_entries(path.as_deref(), &notes));
-            Vec::new()
-        }
-        (Ask::Compact, _) => {
-            model.tell(
-                "the oldest part is a summary now; `/context` shows what is in it, `/compact undo` takes it back",
-            );
-            Vec::new()
-        }
-        (Ask::Commands, Reply::Commands { commands }) => {
-            model.custom = Some(commands);
-            completion::refresh(model)
-        }
         (Ask::Files, Reply::Files { files }) => {
             model.files = Some(files);
             completion::refresh(model)
@@ -128,6 +110,31 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
         (Ask::SelectModel(wished), _) => {
             model.tell(&format!("`{wished}` answers from the next message on"));
             Vec::new()
+        }
+        (ask, reply) => minded(model, &ask, reply),
+    }
+}
+
+/// Answers about what the model keeps in mind.
+fn minded(model: &mut Model, ask: &Ask, reply: Reply) -> Vec<Cmd> {
+    match (ask, reply) {
+        (Ask::Context, Reply::Context { context }) => {
+            fill_picker(model, crate::tui::commands::context_entries(&context));
+            Vec::new()
+        }
+        (Ask::Notes, Reply::Notes { path, notes }) => {
+            fill_picker(model, crate::tui::commands::note_entries(path.as_deref(), &notes));
+            Vec::new()
+        }
+        (Ask::Compact, _) => {
+            model.tell(
+                "the oldest part is a summary now; `/context` shows what is in it, `/compact undo` takes it back",
+            );
+            Vec::new()
+        }
+        (Ask::Commands, Reply::Commands { commands }) => {
+            model.custom = Some(commands);
+            completion::refresh(model)
         }
         _ => Vec::new(),
     }
