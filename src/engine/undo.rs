@@ -118,7 +118,13 @@ impl Actor {
                 on_store(move || Ok(store.get(target).and(store.get(base)).is_ok()))
             };
             if there.await? {
-                return match self.bring_back(session, store, target, Some(base), existing).await? {
+                let mut brought = self.bring_back(session, store.clone(), target, Some(base), existing).await?;
+                if let Err(conflict) = &brought
+                    && self.is_as_reviewed(session, turn, conflict).await
+                {
+                    brought = self.bring_back(session, store, target, Some(base), ExistingFiles::Replace).await?;
+                }
+                return match brought {
                     Ok(brought) => {
                         let Brought { paths, more, way, .. } = brought;
                         let fact = FactBody::Undone { turn, paths: paths.clone(), more, way: Some(way) };
