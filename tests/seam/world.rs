@@ -10,8 +10,8 @@ use futures::{FutureExt, StreamExt, stream};
 use kiln::agent::Limits;
 use kiln::domain::op::NewProject;
 use kiln::domain::{
-    Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Saving, SessionId, SessionView, TurnOutcome, TurnProtocol,
-    Usage,
+    Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Review, Saving, SessionId, SessionView, TurnOutcome,
+    TurnProtocol, Usage,
 };
 use kiln::engine::{Defaults, Engine, Events, Parts};
 use kiln::net::{Client, NetSettings};
@@ -174,7 +174,23 @@ impl World {
         Self::over(folder, protocol, plays).await
     }
 
+    /// A world whose settings say when changes are reviewed.
+    pub async fn reviewing(review: Review, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::set_up(folder, protocol, plays, move |parts| parts.defaults.review = review).await
+    }
+
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
+        Self::set_up(folder, protocol, plays, |_| {}).await
+    }
+
+    async fn set_up(
+        folder: Arc<tempfile::TempDir>,
+        protocol: TurnProtocol,
+        plays: Vec<Play>,
+        settle: impl FnOnce(&mut Parts) + Send + 'static,
+    ) -> Self {
         let player = Arc::new(Player {
             plays: Mutex::new(plays.into()),
             requests: Mutex::new(Vec::new()),
@@ -186,7 +202,11 @@ impl World {
         let registry =
             Registry::new(Catalogue::builtin().unwrap(), settings, net).with_provider("player".into(), player.clone());
         let path = folder.path().to_owned();
-        let parts = async move { Ok(parts(&path, registry).await) };
+        let parts = async move {
+            let mut parts = parts(&path, registry).await;
+            settle(&mut parts);
+            Ok(parts)
+        };
         let (engine, task) = kiln::engine::start(parts);
         let events = engine.subscribe();
         Self { folder, protocol, player, engine, task, events, view: SessionView::empty(), seen: Vec::new() }
