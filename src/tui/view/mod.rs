@@ -17,7 +17,7 @@ use crate::tui::overlays::draw as overlay;
 use crate::tui::panes::chat::{ChatFrame, Moved};
 use crate::tui::panes::code::CodeScene;
 use crate::tui::panes::format::plural;
-use crate::tui::panes::review::{Hand, ReviewScene};
+use crate::tui::panes::review::{Hand, Review, ReviewScene};
 use crate::tui::panes::status::{self, Pulling, StatusScene};
 use crate::tui::panes::steps;
 use crate::tui::text::sanitize::{clean, single_line};
@@ -362,9 +362,12 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             add(Action::SendReview, "send");
         }
         Context::Editor => {
-            add(Action::Accept, "keep");
+            let comments = model.review.as_ref().is_some_and(Review::comments);
+            add(if comments { Action::Send } else { Action::Accept }, "keep");
             add(Action::Dismiss, "back");
-            add(Action::ExternalEditor, "your editor");
+            if model.settings.editor.is_some() {
+                add(Action::ExternalEditor, "your editor");
+            }
         }
         _ => add(Action::FocusComposer, "write"),
     }

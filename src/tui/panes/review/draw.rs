@@ -177,7 +177,8 @@ impl Review {
             LineKind::Added => ("+ ", Role::Added, Some(Role::AddedBg)),
             LineKind::Removed => ("− ", Role::Removed, Some(Role::RemovedBg)),
         };
-        // What does not hold any more steps back.
+        // What was rejected is there again; what does not hold any more steps back.
+        let back = back.filter(|_| hunk.verdict != Some(HunkVerdict::Reject));
         let gone = line.kind == LineKind::Added
             && matches!(hunk.verdict, Some(HunkVerdict::Reject | HunkVerdict::Edit { .. }));
         let gutter = theme.style(Role::LineNumber);
@@ -187,11 +188,12 @@ impl Review {
             buffer.set_style(place, theme.style(back));
         }
         let text = shown(&line.text);
-        let mut spans = vec![Span::styled(sign, theme.style(if gone { Role::Dim } else { text_role }))];
+        let quiet = gone || back.is_none() && line.kind != LineKind::Same;
+        let mut spans = vec![Span::styled(sign, theme.style(if quiet { Role::Dim } else { text_role }))];
         if gone {
             let style: Style = theme.style(Role::Dim).add_modifier(Modifier::CROSSED_OUT);
             spans.push(Span::styled(text, style));
-        } else if line.kind == LineKind::Removed {
+        } else if line.kind == LineKind::Removed && back.is_some() {
             spans.push(Span::styled(text, theme.style(Role::Removed)));
         } else {
             let feed = self.colours.get(at.0).and_then(|hunks| hunks.get(at.1));
