@@ -60,6 +60,9 @@ fn fresh() -> Model {
         keys: Keymap::standard(),
         place: Place::default(),
         editor: None,
+        mode: kiln::domain::Mode::Ask,
+        planning: kiln::domain::Planning::Auto,
+        bell: kiln::tui::Bell::On,
         review: kiln::domain::Review::After,
     };
     let project = NewProject::Directory { root: "/home/ada/project".into() };

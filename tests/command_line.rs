@@ -290,6 +290,7 @@ impl Script {
                             providers: Vec::new(),
                             weights: Vec::new(),
                             troubles: std::mem::take(&mut self.troubles),
+                            sandbox: None,
                         }),
                     },
                     Op::PullModel { name, .. } => {

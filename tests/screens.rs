@@ -31,6 +31,9 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+#[path = "screens/asking.rs"]
+mod asking;
+
 struct Player {
     model: Model,
     session: SessionId,
@@ -50,6 +53,9 @@ impl Player {
             keys: Keymap::standard(),
             place: Place::default(),
             editor: None,
+            mode: kiln::domain::Mode::Ask,
+            planning: kiln::domain::Planning::Auto,
+            bell: kiln::tui::Bell::On,
             review: kiln::domain::Review::After,
         };
         let project = NewProject::Directory { root: "/home/ada/word-count".into() };
@@ -79,8 +85,14 @@ impl Player {
             installed: readiness == Readiness::Ready,
             note: "shows how Kiln works; writes simple files only".into(),
         }];
-        let description =
-            Box::new(Description { model: model_info(), readiness, providers: vec![], weights, troubles: vec![] });
+        let description = Box::new(Description {
+            model: model_info(),
+            readiness,
+            providers: vec![],
+            weights,
+            troubles: vec![],
+            sandbox: None,
+        });
         self.answer(Ask::Describe, Reply::Described { description })
     }
 
@@ -754,6 +766,14 @@ proptest! {
         let mut player = Player::new("kiln-dark");
         if busy {
             player.working();
+            player.fact(FactBody::QuestionAsked {
+                question: Question { turn: TurnId(1), call: CallId::new("q"), text: "a or b?".into(), choices: vec!["a".into()] },
+            });
+            let steps = vec![PlannedStep { id: StepId(1), title: "one".into() }];
+            player.fact(FactBody::PlanProposed { turn: TurnId(1), steps });
+            for _ in 0..3 {
+                player.pass(1);
+            }
         } else {
             open_settings(&mut player);
         }
@@ -771,6 +791,9 @@ fn every_small_size_draws() {
         for height in 0..14 {
             let mut player = Player::new("kiln-dark");
             player.working();
+            player.draw(width, height);
+            let steps = vec![PlannedStep { id: StepId(1), title: "one".into() }];
+            player.fact(FactBody::PlanProposed { turn: TurnId(1), steps });
             player.draw(width, height);
             player.key(KeyCode::F(1));
             player.draw(width, height);

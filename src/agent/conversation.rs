@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::answer::{Answer, Call, TextSink, ask};
 use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
+use super::loops::Circle;
 use super::person::Word;
 use super::request;
 use super::runner;
@@ -17,6 +18,8 @@ use crate::tools::{Effect, ToolAnswer};
 
 /// Times a fenced answer with refused paths is asked for again.
 const REPAIRS: u32 = 2;
+/// The answer that ends a turn which goes in circles.
+const STOP: &str = "stop the turn";
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -71,6 +74,7 @@ fn chat_request(turn: &Turn, protocol: TurnProtocol, messages: &[Message]) -> Ch
 async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
     let mut reminders = 0;
     for _ in 0..turn.input.limits.requests {
+        turn.within_limits()?;
         hear(turn, &mut messages).await;
         let mut sink = PlainText::default();
         let answer = ask(turn, &chat_request(turn, TurnProtocol::Tools, &messages), &mut sink).await?;
@@ -199,9 +203,48 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
             ),
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
+        let said = runner::words(&tool_answer);
         results.push(publish_answer(turn, call, tool_answer).await);
+        if let Some(circle) = turn.circles.record(&call.name, &call.json, &said) {
+            break_circle(turn, call, circle, &mut results).await?;
+        }
     }
     Ok(results)
+}
+
+/// The model does the same again and again: the person says what becomes of it.
+async fn break_circle(turn: &mut Turn, call: &Call, circle: Circle, results: &mut [Part]) -> Result<(), Stop> {
+    let brief: String = call.json.chars().take(120).collect();
+    let text = format!(
+        "the model has called `{}` {} times with the same arguments and the same answer: {brief}",
+        call.name, circle.times
+    );
+    let choices = [STOP, "let it go on", "tell it to try another way"];
+    let id = format!("{}-circle-{}", call.id, circle.told);
+    match runner::ask_person(turn, id, text.clone(), choices.map(str::to_owned).to_vec()).await? {
+        Some(answer) if answer == choices[1] => return Ok(()),
+        Some(answer) if answer == STOP => {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, text).hint("say it differently, or choose another model"),
+            ));
+        }
+        // Nobody stopped it the first time, and it did not help.
+        _ if circle.told > 0 => {
+            return Err(Stop::Failed(
+                Fault::new(FaultClass::Invalid, text).hint("say it differently, or choose another model"),
+            ));
+        }
+        Some(_) | None => {}
+    }
+    let hint = format!(
+        "[You have called `{}` {} times with the same arguments and got the same answer. Try another way.]",
+        call.name, circle.times
+    );
+    if let Some(Part::ToolResult { text, .. }) = results.last_mut() {
+        text.push_str("\n\n");
+        text.push_str(&hint);
+    }
+    Ok(())
 }
 
 fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
@@ -255,6 +298,7 @@ impl TextSink for PlainText {
 async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
     let mut repairs = 0;
     for _ in 0..turn.input.limits.requests {
+        turn.within_limits()?;
         let mut sink = FencedText::default();
         let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
         if sink.refusals.is_empty() {

@@ -12,6 +12,7 @@ mod fenced_text;
 mod guidance;
 mod guided;
 mod live_arguments;
+mod loops;
 mod person;
 mod report;
 mod request;

@@ -36,7 +36,12 @@ impl Waits {
     /// kept to the second.
     pub fn next(&mut self, error: &ProviderError) -> Option<Duration> {
         self.attempt += 1;
-        if !error.is_transient() || self.attempt >= ATTEMPTS {
+        let attempts = match error {
+            // Who says when to come back means it: once more then, and no more.
+            ProviderError::RateLimited { after: Some(_), .. } => 2,
+            _ => ATTEMPTS,
+        };
+        if !error.is_transient() || self.attempt >= attempts {
             return None;
         }
         let own = self.delays.next()?;
@@ -65,6 +70,13 @@ mod tests {
     fn the_wait_asked_for_is_kept_and_too_long_a_one_ends_it() {
         assert_eq!(Waits::default().next(&limited(Some(7))), Some(Duration::from_secs(7)));
         assert_eq!(Waits::default().next(&limited(Some(3600))), None);
+    }
+
+    #[test]
+    fn a_limit_that_names_its_end_is_waited_for_once() {
+        let mut waits = Waits::default();
+        assert!(waits.next(&limited(Some(1))).is_some());
+        assert_eq!(waits.next(&limited(Some(1))), None);
     }
 
     #[test]

@@ -5,13 +5,14 @@
 //! What a tool does is the tool's; what is allowed is the policy's.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::Call;
 use super::checking::{self, Verified};
-use super::person::Asking;
+use super::person::{Asking, Rights};
 use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use crate::domain::{
@@ -178,11 +179,28 @@ async fn approved(turn: &mut Turn, request: ApprovalRequest) -> Result<Result<()
 }
 
 /// Waits for the person, or for the end of the turn.
-async fn wait<T>(turn: &Turn, answer: oneshot::Receiver<T>) -> Result<Option<T>, Stop> {
-    tokio::select! {
+async fn wait<T>(turn: &mut Turn, answer: oneshot::Receiver<T>) -> Result<Option<T>, Stop> {
+    let began = Instant::now();
+    let answered = tokio::select! {
         () = turn.cancel.cancelled() => Err(Stop::Cancelled),
         answer = answer => Ok(answer.ok()),
-    }
+    };
+    turn.spent.waited += began.elapsed();
+    answered
+}
+
+/// Asks the person a question of Kiln's own. `None` when nobody answers.
+pub async fn ask_person(
+    turn: &mut Turn,
+    id: String,
+    text: String,
+    choices: Vec<String>,
+) -> Result<Option<String>, Stop> {
+    let question = Question { turn: turn.input.turn, call: CallId::new(id), text, choices };
+    let (answer, answered) = oneshot::channel();
+    turn.out.phase(Phase::AwaitingPerson);
+    turn.out.ask(Asking::Question { question, answer }).await;
+    wait(turn, answered).await
 }
 
 /// What the call wants to do, in one line.
@@ -223,8 +241,8 @@ fn head(text: &str, limit: usize) -> &str {
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
-    let open = turn.person.rights.borrow().mode == Mode::Full;
-    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, open };
+    let Rights { mode, grants, .. } = turn.person.rights.borrow().clone();
+    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode, grants };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
     loop {

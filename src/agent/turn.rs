@@ -1,19 +1,21 @@
 //! What every turn has: its surroundings, its plan, and the ways to change files and steps.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::checking::{CheckLimits, Checking};
 use super::checkpoints::Checkpoints;
+use super::loops::Circles;
 use super::person::Person;
 use super::report::Reporter;
 use super::runner;
 use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
-    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, PlannedStep, ProjectPath, SessionState,
-    Step, StepId, StepState, TurnId, Usage,
+    Blob, CallId, Cost, FactBody, Fault, FaultClass, FileChange, ModelInfo, Money, PlannedStep, ProjectPath,
+    SessionState, Step, StepId, StepState, TurnId, Usage,
 };
 use crate::providers::Provider;
 use crate::tools::commands::Commands;
@@ -30,11 +32,17 @@ pub struct Limits {
     /// Answer tokens in one request; `None` leaves it to the provider.
     pub output_tokens: Option<u32>,
     pub checks: CheckLimits,
+    /// Time of a turn, without the waits for the person; `None` for as long as it takes.
+    pub time: Option<Duration>,
+    /// Tokens of all requests of a turn, prompts and answers.
+    pub tokens: Option<u64>,
+    /// What a turn may cost. Where a price is unknown it limits nothing.
+    pub cost: Option<Money>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests: 50, output_tokens: None, checks: CheckLimits::default() }
+        Self { requests: 50, output_tokens: None, checks: CheckLimits::default(), time: None, tokens: None, cost: None }
     }
 }
 
@@ -81,6 +89,18 @@ pub struct Turn {
     pub files_asked: u32,
     pub checkpoints: Checkpoints,
     pub checking: Checking,
+    pub circles: Circles,
+    pub spent: Spent,
+}
+
+/// What a turn has used up.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    pub since: Instant,
+    /// Time in which the turn waited for the person.
+    pub waited: Duration,
+    pub tokens: u64,
+    pub cost: Cost,
 }
 
 impl Turn {
@@ -104,6 +124,8 @@ impl Turn {
             files_asked: 0,
             checkpoints,
             checking: Checking::default(),
+            circles: Circles::default(),
+            spent: Spent::begin(),
         }
     }
 
@@ -263,14 +285,46 @@ impl Turn {
         self.out.fact(FactBody::UsageRecorded { turn, model, usage: Usage::default(), cost }).await;
     }
 
+    /// Whether the turn may ask once more; to be asked before each request.
+    pub fn within_limits(&self) -> Result<(), Stop> {
+        let limits = &self.input.limits;
+        let over = |what: String, setting: &str| {
+            let fault = Fault::new(FaultClass::Invalid, what)
+                .hint(format!("say `go on` to continue, or raise `{setting}`"))
+                .retryable();
+            Err(Stop::Failed(fault))
+        };
+        let time = self.spent.since.elapsed().saturating_sub(self.spent.waited);
+        if let Some(limit) = limits.time.filter(|limit| time > *limit) {
+            return over(format!("the turn used all of its {} minutes", limit.as_secs() / 60), "agent.max_minutes");
+        }
+        if let Some(limit) = limits.tokens.filter(|limit| self.spent.tokens >= *limit) {
+            return over(format!("the turn used all of its {limit} tokens"), "agent.max_tokens");
+        }
+        if let (Some(limit), Cost::Known(spent)) = (limits.cost, self.spent.cost)
+            && spent >= limit
+        {
+            return over(format!("the turn has cost {}", spent.display()), "agent.max_cost");
+        }
+        Ok(())
+    }
+
     /// Publishes the tokens of one request and what they cost.
     pub async fn record_usage(&mut self, usage: Usage) {
         let cost = match &self.input.model.prices {
             Some(prices) => prices.cost(&usage),
             None => Cost::Unknown,
         };
+        self.spent.tokens = self.spent.tokens.saturating_add(usage.total());
+        self.spent.cost = self.spent.cost.plus(cost);
         let model = self.input.model.reference.clone();
         self.out.fact(FactBody::UsageRecorded { turn: self.input.turn, model, usage, cost }).await;
+    }
+}
+
+impl Spent {
+    fn begin() -> Self {
+        Self { since: Instant::now(), waited: Duration::ZERO, tokens: 0, cost: Cost::ZERO }
     }
 }
 

@@ -18,7 +18,7 @@ use super::keys;
 use crate::agent::{CheckLimits, Limits};
 use crate::config::{self, Environment, FlagValue, Lasting, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
-use crate::domain::{Fault, FaultClass, ModelName, ProviderId, Saving};
+use crate::domain::{Fault, FaultClass, ModelName, Money, ProviderId, Saving};
 use crate::engine::{self, Defaults, Engine, Parts, Pending, Walls, Workplace};
 use crate::keychain::Keys;
 use crate::net::{Client, NetSettings, Proxies, Reach};
@@ -335,6 +335,9 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         limits: Limits {
             requests: inputs.settings.agent.max_requests,
             output_tokens: inputs.settings.agent.max_output_tokens,
+            time: minutes(inputs.settings.agent.max_minutes),
+            tokens: Some(inputs.settings.agent.max_tokens).filter(|limit| *limit > 0),
+            cost: dollars(inputs.settings.agent.max_cost),
             checks: CheckLimits {
                 iterations: inputs.settings.agent.max_iterations,
                 commands: inputs.settings.agent.check_commands.clone(),
@@ -360,6 +363,16 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
         troubles,
         workplace: Some(workplace(&inputs)),
     })
+}
+
+fn minutes(limit: u64) -> Option<Duration> {
+    (limit > 0).then(|| Duration::from_secs(limit.saturating_mul(60)))
+}
+
+fn dollars(limit: f64) -> Option<Money> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100,000 dollars, in billionths")]
+    let billionths = (limit * 1e9) as u64;
+    (billionths > 0).then_some(Money(billionths))
 }
 
 /// Finds out in the background how well commands can be confined here.

@@ -135,6 +135,9 @@ fn ui_settings(inputs: &Inputs, launch: &Launch) -> Result<tui::UiSettings, Fail
         keys,
         place: tui::Place { remote: hints.ssh, tmux: hints.tmux },
         editor: None,
+        mode: inputs.settings.agent.mode,
+        planning: inputs.settings.agent.plan,
+        bell: if inputs.settings.ui.bell { tui::Bell::On } else { tui::Bell::Off },
         review: inputs.settings.agent.review,
     })
 }

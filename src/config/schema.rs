@@ -80,20 +80,28 @@ pub struct UiSettings {
     pub mouse: bool,
     /// Frames a second at most, 1 to 60.
     pub frame_rate: u32,
+    /// Whether the terminal's bell rings when something waits for the person.
+    pub bell: bool,
 }
 
 impl Default for UiSettings {
     fn default() -> Self {
-        Self { theme: "auto".to_owned(), mouse: true, frame_rate: 60 }
+        Self { theme: "auto".to_owned(), mouse: true, frame_rate: 60, bell: true }
     }
 }
 
 /// How a turn works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentSettings {
     /// Requests to the model in one turn at most, 1 to 1000.
     pub max_requests: u32,
+    /// Minutes of one turn, without the waits for you; 0 for as long as it takes.
+    pub max_minutes: u64,
+    /// Tokens of one turn, prompts and answers; 0 for no limit.
+    pub max_tokens: u64,
+    /// US dollars that one turn may cost; 0 for no limit.
+    pub max_cost: f64,
     /// Failed rounds of the project's checks in one turn at most, 0 to 20; 0 checks nothing.
     pub max_iterations: u32,
     /// Commands that check the project; empty lets Kiln recognise them by its files.
@@ -120,6 +128,9 @@ impl Default for AgentSettings {
     fn default() -> Self {
         Self {
             max_requests: 32,
+            max_minutes: 0,
+            max_tokens: 0,
+            max_cost: 0.0,
             max_iterations: 3,
             check_commands: Vec::new(),
             check_timeout_s: 300,
@@ -251,10 +262,14 @@ pub const KEYS: &[&str] = &[
     "ui.theme",
     "ui.mouse",
     "ui.frame_rate",
+    "ui.bell",
     "agent.mode",
     "agent.plan",
     "agent.review",
     "agent.max_requests",
+    "agent.max_minutes",
+    "agent.max_tokens",
+    "agent.max_cost",
     "agent.max_iterations",
     "agent.check_commands",
     "agent.check_timeout_s",
@@ -337,6 +352,12 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
         "network.allow" => None,
         "agent.max_requests" => within(1, 1000),
         "agent.max_iterations" => within(0, 20),
+        "agent.max_minutes" => within(0, 10_000),
+        "agent.max_tokens" => within(0, 1_000_000_000),
+        "agent.max_cost" => {
+            let number = value.as_float();
+            number.filter(|n| !(0.0..=100_000.0).contains(n)).map(|_| "expected a number from 0 to 100000".to_owned())
+        }
         "agent.max_output_tokens" => within(1, 10_000_000),
         "checkpoints.max_bytes" => within(1_000_000, 1_000_000_000_000),
         "checkpoints.max_age_days" => within(1, 3650),

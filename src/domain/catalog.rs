@@ -60,4 +60,7 @@ pub struct Description {
     pub weights: Vec<WeightsStatus>,
     /// What is off on this machine, such as a database that cannot be opened.
     pub troubles: Vec<super::fault::Fault>,
+    /// How commands are confined, in a few words, where that is less than a whole sandbox.
+    #[serde(default)]
+    pub sandbox: Option<String>,
 }

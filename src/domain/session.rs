@@ -248,35 +248,18 @@ impl SessionState {
         true
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: what each fact changes")]
     fn fold(&mut self, fact: &Fact) {
         match &fact.body {
             FactBody::SessionStarted { project, .. } => self.project = Some(project.clone()),
             FactBody::TitleChanged { title } => self.title = Some(title.clone()),
             FactBody::ModelSelected { model } => self.model = Some(model.clone()),
-            FactBody::MessageQueued { text } => self.queue.push(text.clone()),
-            FactBody::QueuedTaken { index } => {
-                if *index < self.queue.len() {
-                    self.queue.remove(*index);
-                }
-            }
-            FactBody::QueuedEdited { index, text } => {
-                if let Some(queued) = self.queue.get_mut(*index) {
-                    queued.clone_from(text);
-                }
-            }
-            FactBody::QueuedMoved { from, to } => {
-                if *from < self.queue.len() && *to < self.queue.len() {
-                    let moved = self.queue.remove(*from);
-                    self.queue.insert(*to, moved);
-                }
-            }
-            FactBody::QueueHeld { held } => self.queue_hold = *held,
-            FactBody::Steered { turn, text } => {
-                if let Some(at) = self.queue.iter().position(|queued| queued == text) {
-                    self.queue.remove(at);
-                }
-                self.push(fact, ItemKind::Steered { turn: *turn, text: text.clone() });
-            }
+            FactBody::MessageQueued { .. }
+            | FactBody::QueuedTaken { .. }
+            | FactBody::QueuedEdited { .. }
+            | FactBody::QueuedMoved { .. }
+            | FactBody::QueueHeld { .. }
+            | FactBody::Steered { .. } => self.fold_queue(fact),
             FactBody::ModeSelected { mode } => self.mode = Some(*mode),
             FactBody::PlanningSelected { planning } => self.planning = Some(*planning),
             FactBody::ApprovalAsked { .. }
@@ -364,6 +347,33 @@ impl SessionState {
                 fact,
                 ItemKind::Exported { target: target.clone(), path: path.clone(), files: *files, bytes: *bytes },
             ),
+        }
+    }
+
+    /// Messages that wait, and those that joined the running turn.
+    fn fold_queue(&mut self, fact: &Fact) {
+        match &fact.body {
+            FactBody::MessageQueued { text } => self.queue.push(text.clone()),
+            FactBody::QueuedTaken { index } if *index < self.queue.len() => {
+                self.queue.remove(*index);
+            }
+            FactBody::QueuedEdited { index, text } => {
+                if let Some(queued) = self.queue.get_mut(*index) {
+                    queued.clone_from(text);
+                }
+            }
+            FactBody::QueuedMoved { from, to } if *from < self.queue.len() && *to < self.queue.len() => {
+                let moved = self.queue.remove(*from);
+                self.queue.insert(*to, moved);
+            }
+            FactBody::QueueHeld { held } => self.queue_hold = *held,
+            FactBody::Steered { turn, text } => {
+                if let Some(at) = self.queue.iter().position(|queued| queued == text) {
+                    self.queue.remove(at);
+                }
+                self.push(fact, ItemKind::Steered { turn: *turn, text: text.clone() });
+            }
+            _ => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::actor::{Actor, Asker};
+use super::actor::{Actor, Asker, Pending};
 use super::publish::Publish;
 use crate::agent::Report;
 use crate::domain::catalog::Description;
@@ -13,6 +13,7 @@ use crate::domain::{
     ProviderId, Reply, SessionId, SessionState, op::FileView,
 };
 use crate::export;
+use crate::sandbox::{Standing, Tier};
 use crate::workspace::Root;
 
 /// Progress is told at most this often.
@@ -21,6 +22,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 impl Actor {
     pub(super) fn describe(&self, asker: Asker) {
         let (registry, line, troubles) = (self.parts.registry.clone(), self.line.clone(), self.parts.troubles.clone());
+        let standing = self.parts.standing.clone();
         tokio::spawn(async move {
             let (model, readiness) = registry.default_model().await;
             let description = Description {
@@ -29,6 +31,7 @@ impl Actor {
                 providers: registry.statuses().await,
                 weights: registry.weights(),
                 troubles,
+                sandbox: unconfined(standing).await,
             };
             asker.reply(&line, Reply::Described { description: Box::new(description) }).await;
         });
@@ -169,5 +172,16 @@ fn view(path: ProjectPath, before: Option<Vec<u8>>, now: Option<Vec<u8>>) -> Fil
     match (text(before), text(now)) {
         (Ok(before), Ok(now)) => FileView { path, before, now, binary: false },
         _ => FileView { path, before: None, now: None, binary: true },
+    }
+}
+
+/// How commands are confined, where that is less than a whole sandbox. The trial that finds out is
+/// not waited for long: whoever asks wants to begin.
+async fn unconfined(standing: Pending<Standing>) -> Option<String> {
+    let standing = tokio::time::timeout(Duration::from_secs(1), standing).await.ok()?;
+    match standing.tier {
+        Tier::Strict => None,
+        Tier::Partial => Some("partly sandboxed".to_owned()),
+        Tier::Surface | Tier::None => Some("not sandboxed".to_owned()),
     }
 }

@@ -8,8 +8,7 @@ use super::actor::Actor;
 use crate::domain::review::unified;
 use crate::domain::{
     Author, Blob, ChangeKind, ContentHash, FactBody, Fault, FaultClass, FileChange, FileReview, HunkId, HunkLine,
-    HunkReview, HunkVerdict, LineKind, ProjectPath, Reply, RestoreConflict, Reviewed, SessionId, SessionState, TurnId,
-    TurnReview,
+    HunkReview, HunkVerdict, LineKind, ProjectPath, Reply, Reviewed, SessionId, SessionState, TurnId, TurnReview,
 };
 use crate::workspace::diff::DiffKind;
 use crate::workspace::hunks::{self, Verdicts};
@@ -146,25 +145,6 @@ impl Actor {
             }
             None => Err(nothing_changed()),
         }
-    }
-
-    /// Whether what stands in an undo's way is only what the turn's review wrote, and nobody touched since.
-    pub(super) async fn is_as_reviewed(&self, session: SessionId, turn: TurnId, conflict: &RestoreConflict) -> bool {
-        let Ok(live) = self.live(session) else { return false };
-        let changes = live.view.state.changes_of(turn);
-        let written = |path: &String| changes.iter().rfind(|change| change.path.as_str() == path).cloned();
-        let found: Vec<FileChange> = conflict.paths.iter().filter_map(written).collect();
-        let all = u64::try_from(found.len()).is_ok_and(|count| count == conflict.total);
-        let Some(project) = live.view.state.project.as_ref().filter(|_| all && conflict.head.is_none()) else {
-            return false;
-        };
-        let project = project.root().to_owned();
-        let as_written = move || {
-            let Ok(root) = Root::open(&project) else { return false };
-            let same = |change: &FileChange| root.hash(&change.path).is_ok_and(|now| now == change.after);
-            found.iter().all(|change| change.author == Author::Person && same(change))
-        };
-        tokio::task::spawn_blocking(as_written).await.unwrap_or(false)
     }
 
     async fn review(&self, state: &SessionState, turn: TurnId) -> Result<TurnReview, Fault> {

@@ -163,7 +163,7 @@ impl Actor {
                     provider,
                     root: Arc::new(root),
                     limits: self.parts.limits.clone(),
-                    toolbox: Toolbox::new(commands.as_ref()),
+                    toolbox: Toolbox::new(commands.as_ref(), self.parts.registry.net()),
                     commands,
                     seen,
                 };

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use super::actor::Actor;
 use super::sessions::busy;
 use crate::domain::{
-    Checkpoint, CheckpointId, ExistingFiles, FactBody, Fault, FaultClass, FileChange, ItemKind, Moment, Occasion,
-    Project, ProjectPath, Reply, RestoreConflict, RestoreWay, RewindScope, Seq, SessionId, SessionState, TurnId,
+    Author, Checkpoint, CheckpointId, ContentHash, ExistingFiles, FactBody, Fault, FaultClass, FileChange, ItemKind,
+    Moment, Occasion, Project, ProjectPath, Reply, RestoreConflict, RestoreWay, RewindScope, Seq, SessionId,
+    SessionState, TurnId,
 };
 use crate::workspace::Root;
 use crate::workspace::checkpoint::{CheckpointError, Outcome, Report, Store, TreePath, Wish};
@@ -37,6 +38,42 @@ impl Brought {
 
     fn entries(&self) -> u64 {
         self.paths.len() as u64 + self.more
+    }
+}
+
+/// Files as the session itself left them: what a review made of them is no foreign work.
+struct OwnChanges {
+    root: Option<std::path::PathBuf>,
+    left: HashMap<ProjectPath, Option<ContentHash>>,
+}
+
+impl OwnChanges {
+    fn of(state: &SessionState) -> Self {
+        let left = state.changes.values().filter(|change| change.author == Author::Person);
+        Self {
+            root: state.project.as_ref().map(|project| project.root().to_owned()),
+            left: left.map(|change| (change.path.clone(), change.after.clone())).collect(),
+        }
+    }
+
+    /// Whether every file that stands in the way is as the session left it.
+    async fn explain(&self, conflict: &RestoreConflict) -> bool {
+        let known: Option<Vec<(ProjectPath, Option<ContentHash>)>> = conflict
+            .paths
+            .iter()
+            .map(|path| {
+                ProjectPath::parse(path).ok().and_then(|path| Some((path.clone(), self.left.get(&path)?.clone())))
+            })
+            .collect();
+        let (Some(known), Some(root)) = (known, self.root.clone()) else { return false };
+        if conflict.head.is_some() || conflict.total != known.len() as u64 {
+            return false;
+        }
+        let same = move || {
+            let root = Root::open(&root).ok()?;
+            known.iter().all(|(path, left)| root.hash(path).is_ok_and(|now| now == *left)).then_some(())
+        };
+        tokio::task::spawn_blocking(same).await.is_ok_and(|same| same.is_some())
     }
 }
 
@@ -118,10 +155,12 @@ impl Actor {
                 on_store(move || Ok(store.get(target).and(store.get(base)).is_ok()))
             };
             if there.await? {
+                let own = OwnChanges::of(state);
                 let mut brought = self.bring_back(session, store.clone(), target, Some(base), existing).await?;
                 if let Err(conflict) = &brought
-                    && self.is_as_reviewed(session, turn, conflict).await
+                    && own.explain(conflict).await
                 {
+                    // The person changed these in a review: nobody else's work is lost.
                     brought = self.bring_back(session, store, target, Some(base), ExistingFiles::Replace).await?;
                 }
                 return match brought {

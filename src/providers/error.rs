@@ -99,6 +99,7 @@ impl ProviderError {
     }
 
     /// The error as the person sees it; `provider` is the display name.
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each kind of error")]
     pub fn to_fault(&self, provider: &str) -> Fault {
         let detail = self.to_string();
         let (class, sentence, hint) = match self {

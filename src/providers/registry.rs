@@ -247,6 +247,11 @@ impl Registry {
         Ok(lists.await.into_iter().flatten().flatten().collect())
     }
 
+    /// The client that everybody sends through.
+    pub fn net(&self) -> &Client {
+        &self.net
+    }
+
     /// The requests of this run and those that were refused, oldest first.
     pub fn connections(&self) -> Vec<Connection> {
         self.net.connections()

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::commands::Commands;
-use super::live::{LiveTool, TypedLive, ask_user::AskUser, job::Job, shell::Shell};
+use super::live::{LiveTool, TypedLive, ask_user::AskUser, fetch_url::FetchUrl, job::Job, shell::Shell};
 use super::{TOOLS, Tool, ToolContext};
 use crate::domain::{Content, Touch};
+use crate::net::Client;
 
 /// A tool by how it runs.
 #[derive(Clone)]
@@ -71,9 +72,9 @@ pub struct Toolbox {
 
 impl Toolbox {
     /// Kiln's own tools; those that run commands only where commands can run.
-    pub fn new(commands: Option<&Commands>) -> Self {
+    pub fn new(commands: Option<&Commands>, net: &Client) -> Self {
         let blocking = TOOLS.iter().copied().map(AnyTool::Blocking);
-        let mut live: Vec<Arc<dyn LiveTool>> = vec![Arc::new(TypedLive(AskUser))];
+        let mut live: Vec<Arc<dyn LiveTool>> = vec![Arc::new(TypedLive(AskUser)), Arc::new(FetchUrl(net.clone()))];
         if let Some(commands) = commands {
             live.push(Arc::new(TypedLive(Shell(commands.clone()))));
             live.push(Arc::new(TypedLive(Job(commands.clone()))));

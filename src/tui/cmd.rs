@@ -23,6 +23,8 @@ pub enum Cmd {
     Repaint,
     /// Switches mouse reports on or off.
     Mouse(bool),
+    /// Rings the terminal's bell.
+    Bell,
     /// Ends the program.
     Quit,
 }

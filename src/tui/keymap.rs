@@ -177,7 +177,7 @@ mod tests {
             (Context::Chat, KeyCode::PageUp, none, Action::PageUp),
             (Context::Chat, KeyCode::Char('G'), KeyModifiers::SHIFT, Action::Bottom),
             (Context::Completion, KeyCode::Tab, none, Action::Accept),
-            (Context::Chat, KeyCode::BackTab, KeyModifiers::SHIFT, Action::FocusPrevious),
+            (Context::Chat, KeyCode::BackTab, KeyModifiers::SHIFT, Action::CycleMode),
             (Context::Composer, KeyCode::Char('l'), KeyModifiers::CONTROL, Action::Redraw),
         ] {
             assert_eq!(keymap.lookup(context, key(code, modifiers)), Some(action), "{code:?}");

@@ -4,6 +4,7 @@
 pub mod back;
 pub mod cmd;
 pub mod commands;
+pub mod dialogs;
 pub mod effects;
 pub mod history;
 pub mod keymap;
@@ -21,7 +22,7 @@ pub mod widgets;
 pub mod wizard;
 
 pub use keymap::Keymap;
-pub use model::{Model, Mouse, UiSettings};
+pub use model::{Bell, Model, Mouse, UiSettings};
 pub use run::{Start, run};
 pub use terminal::clipboard::Place;
 pub use theme::ColorDepth;

@@ -2,6 +2,8 @@
 //!
 //! Nothing here does I/O or reads a clock: the time is the last one told, wishes leave as [`Cmd`]s.
 
+mod asking;
+
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -9,13 +11,14 @@ use jiff::Timestamp;
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::NewProject;
 use crate::domain::{
-    ExistingFiles, ExportTarget, Fault, Item, ItemKind, ModelInfo, ModelRef, Op, ProjectPath, Saving, SessionId,
-    SessionView, TurnOutcome,
+    ExistingFiles, ExportTarget, Fault, Item, ItemKind, Mode, ModelInfo, ModelRef, Op, Planning, ProjectPath, Saving,
+    SessionId, SessionView, TurnOutcome,
 };
 use crate::tui::cmd::Cmd;
+use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::msg::{After, Ask};
-use crate::tui::overlays::settings::Mode;
+use crate::tui::overlays::settings::Mode as SettingsMode;
 use crate::tui::overlays::{Completion, Offer, Overlay};
 use crate::tui::panes::chat::{Chat, Scene};
 use crate::tui::panes::code::Code;
@@ -26,6 +29,8 @@ use crate::tui::panes::steps::Steps;
 use crate::tui::text::highlight::Highlighter;
 use crate::tui::theme::{ColorDepth, Theme};
 use crate::tui::view::layout::{Areas, Focus};
+
+pub use asking::{Bell, Wishes};
 
 /// How the app looks and behaves, from the person's settings.
 #[derive(Clone, Debug)]
@@ -46,6 +51,11 @@ pub struct UiSettings {
     pub place: crate::tui::terminal::clipboard::Place,
     /// Lets the person change a text in an editor of their own, while the terminal is handed over.
     pub editor: Option<Editor>,
+    /// What a session does unasked where nobody chose.
+    pub mode: Mode,
+    /// Whether turns begin with a plan where nobody chose.
+    pub planning: Planning,
+    pub bell: Bell,
     /// When changes are looked at; decides whether a review is offered.
     pub review: crate::domain::Review,
 }
@@ -168,6 +178,14 @@ pub struct Model {
     pub steps: Steps,
     pub composer: Composer,
     pub focus: Focus,
+    /// What waits for the person, in front.
+    pub dialog: Option<Dialog>,
+    /// When a key was pressed last.
+    pub pressed: Timestamp,
+    /// What was chosen before there was a session.
+    pub wishes: Wishes,
+    /// The waiting message that the composer changes, as it was.
+    pub rewriting: Option<String>,
     /// Which of chat and code is in sight when only one fits.
     pub code_in_front: bool,
     pub front_by: FrontBy,
@@ -216,6 +234,10 @@ impl Model {
             steps: Steps::default(),
             composer: Composer::new(),
             focus: Focus::Composer,
+            dialog: None,
+            pressed: Timestamp::UNIX_EPOCH,
+            wishes: Wishes::default(),
+            rewriting: None,
             code_in_front: false,
             front_by: FrontBy::Course,
             code_pane: Visibility::Shown,
@@ -266,7 +288,8 @@ impl Model {
             Leaving::Asked(until) => Some(until),
             Leaving::No | Leaving::Stopping => None,
         };
-        note.into_iter().chain(quit).min()
+        let dialog = self.dialog.as_ref().and_then(|dialog| dialog.deadline(self.now));
+        note.into_iter().chain(quit).chain(dialog).min()
     }
 
     /// Whether nothing was said yet.
@@ -278,8 +301,8 @@ impl Model {
     pub fn context(&self) -> Context {
         match (&self.overlay, &self.search) {
             (Some(Overlay::Settings(screen)), _) => match screen.mode {
-                Mode::Browse => Context::Settings,
-                Mode::Remove { .. } => Context::Confirm,
+                SettingsMode::Browse => Context::Settings,
+                SettingsMode::Remove { .. } => Context::Confirm,
                 _ => Context::List,
             },
             (Some(Overlay::Ask(_) | Overlay::Offer(_)), _) => Context::Confirm,
@@ -292,6 +315,7 @@ impl Model {
                 Focus::Chat => Context::Chat,
                 Focus::Code => Context::Code,
                 Focus::Steps => Context::Steps,
+                Focus::Dialog => self.dialog.as_ref().map_or(Context::Composer, Dialog::context),
             },
         }
     }
@@ -406,7 +430,8 @@ impl Model {
     /// Asks for a new session, with the waiting prompt if there is one.
     pub fn start_session(&mut self, after: After) -> Cmd {
         self.opening = Opening::Starting;
-        self.starting_prompt = self.waiting_prompt.take();
+        // With wishes, the first turn begins only after the session has heard them.
+        self.starting_prompt = if self.wishes.is_empty() { self.waiting_prompt.take() } else { None };
         let op = Op::StartSession {
             project: self.project.clone(),
             model: self.chosen.clone(),
@@ -455,6 +480,8 @@ impl Model {
         self.opening = Opening::None;
         self.show_view(SessionView::empty());
         self.files = None;
+        self.dialog = None;
+        self.rewriting = None;
         self.review = None;
         self.focus = Focus::Composer;
         stop.into_iter().collect()
@@ -622,9 +649,14 @@ impl Model {
             Focus::Composer | Focus::Chat => true,
             Focus::Code => !self.code.is_empty() || self.review.is_some(),
             Focus::Steps => !self.view.state.plan.is_empty(),
+            Focus::Dialog => self.dialog.is_some(),
         };
         if !can {
-            self.tell(if focus == Focus::Code { "no file was written yet" } else { "there is no plan yet" });
+            self.tell(match focus {
+                Focus::Code => "no file was written yet",
+                Focus::Dialog => "nothing waits for you",
+                _ => "there is no plan yet",
+            });
             return;
         }
         match focus {
@@ -634,7 +666,11 @@ impl Model {
             }
             Focus::Chat => self.bring_to_front(false),
             Focus::Steps => self.steps_pane = Visibility::Shown,
+            Focus::Dialog => self.enter_dialog(),
             Focus::Composer => {}
+        }
+        if self.focus == Focus::Dialog && focus != Focus::Dialog {
+            self.leave_dialog();
         }
         self.focus = focus;
         self.search = None;
@@ -657,7 +693,11 @@ impl Model {
 
     /// Moves the focus to the next or previous pane in sight.
     pub fn step_focus(&mut self, forward: bool) {
-        let mut order = vec![Focus::Composer, Focus::Chat];
+        let mut order = vec![Focus::Composer];
+        if self.dialog.is_some() {
+            order.push(Focus::Dialog);
+        }
+        order.push(Focus::Chat);
         if self.code_shown() {
             order.push(Focus::Code);
         }

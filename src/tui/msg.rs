@@ -68,6 +68,11 @@ pub enum Ask {
     },
     /// A wish whose only answer of interest is a failure.
     Plain,
+    /// An answer to what waits for the person.
+    Decision,
+    Permissions,
+    /// A standing permission is taken back.
+    Revoke,
     Cancel,
     Retry,
     /// Files, conversation or both go back or forth.

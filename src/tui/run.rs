@@ -303,6 +303,7 @@ impl App {
                     let mouse = if on { MouseMode::Captured } else { MouseMode::Free };
                     self.modes.set_mouse(mouse).map_err(|error| gone(&error))?;
                 }
+                Cmd::Bell => self.screen.write_raw(b"\x07").map_err(|error| gone(&error))?,
                 Cmd::Quit => self.ended = true,
             }
         }

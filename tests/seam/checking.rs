@@ -137,3 +137,19 @@ async fn a_check_that_may_not_run_is_skipped_and_said() {
     assert_eq!(world.until_ended().await, TurnOutcome::Completed);
     assert!(matches!(&runs(&world)[0].result, CheckResult::Skipped { why } if why.contains("not allowed")));
 }
+
+#[tokio::test]
+async fn a_model_that_goes_in_circles_is_stopped_by_the_person() {
+    let same = || call(&[("list_files", "{}")]);
+    let mut world = World::new(TurnProtocol::Tools, vec![same(), same(), same(), same()]).await;
+    world.start("go").await;
+    world
+        .until(|event| matches!(event, Event::Fact(fact) if matches!(fact.body, kiln::domain::FactBody::QuestionAsked { .. })))
+        .await;
+    let question = world.view.state.questions[0].clone();
+    assert!(question.text.contains("`list_files` 3 times"), "{}", question.text);
+    let answer = question.choices[0].clone();
+    world.told(Op::Answer { session: world.session(), call: question.call, answer }).await.unwrap();
+    assert!(matches!(world.until_ended().await, TurnOutcome::Failed { .. }));
+    assert_eq!(world.requests().len(), 3);
+}

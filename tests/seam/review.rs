@@ -193,7 +193,7 @@ async fn undo_goes_back_over_a_review_and_a_reopened_session_knows_it() {
     let hunks = &file(&review, "list.txt").hunks;
     assert_eq!(hunks[0].comment.as_deref(), Some("hm"));
     assert_eq!(hunks[1].verdict, Some(HunkVerdict::Reject));
-    world.told(Op::Undo { session, existing: Default::default() }).await.unwrap();
+    world.told(Op::Undo { session, existing: kiln::domain::ExistingFiles::Keep }).await.unwrap();
     assert_eq!(world.file("list.txt").as_deref(), Some(BEFORE));
     assert_eq!(world.file("old.txt").as_deref(), Some("old\n"));
     assert_eq!(world.file("new/made.txt"), None);

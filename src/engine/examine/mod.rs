@@ -11,6 +11,7 @@ mod git;
 mod keys;
 mod network;
 mod providers;
+mod sandbox;
 mod settings;
 
 use std::sync::Arc;
@@ -48,6 +49,7 @@ const CHECKS: &[Check] = &[
     keys::check,
     network::check,
     git::check,
+    sandbox::check,
     embedded::check,
     providers::local,
     providers::default,

@@ -19,7 +19,11 @@ pub(super) fn check(bench: Arc<Bench>) -> BoxFuture<'static, Vec<Finding>> {
         let mut found = vec![if network.offline {
             Finding::ok("network", "offline by setting: only this machine is spoken to")
         } else {
-            Finding::ok("network", "connections may leave this machine")
+            match network.allow.as_ref().map(|hosts| hosts.0.as_slice()) {
+                None => Finding::ok("network", "connections may leave this machine"),
+                Some([]) => Finding::ok("network", "`network.allow` is empty: only this machine is spoken to"),
+                Some(hosts) => Finding::ok("network", format!("only to {}", hosts.join(", "))),
+            }
         }];
         found.push(proxy(&bench.workplace.environment));
         if let Some(path) = &network.ca_file {

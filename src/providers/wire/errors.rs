@@ -167,6 +167,9 @@ const OVERLOADED: &[&str] = &[
     "INTERNAL",
 ];
 
+/// Longer than anybody waits by itself.
+const NOT_SOON: Duration = Duration::from_secs(24 * 3600);
+
 /// Classes an answer whose status is no success.
 pub(super) fn from_answer(status: u16, headers: &Headers, body: &[u8], after: Option<Duration>) -> ProviderError {
     if (300..400).contains(&status) {
@@ -181,6 +184,8 @@ pub(super) fn from_answer(status: u16, headers: &Headers, body: &[u8], after: Op
     }
     match headers.get("x-should-retry") {
         Some("true") if status < 500 && status != 429 => ProviderError::Overloaded { message: read.message, after },
+        // The server knows that trying again is of no use; the person may all the same.
+        Some("false") if status >= 500 => ProviderError::Overloaded { message: read.message, after: Some(NOT_SOON) },
         _ => read.class(status, after),
     }
 }

@@ -14,7 +14,7 @@ use url::{Host, Url};
 
 use super::super::{ToolAnswer, ToolContext, TypedTool};
 use super::page;
-use crate::domain::Touch;
+use crate::domain::{Purpose, Touch};
 use crate::net::{Client, HttpRequest, HttpResponse};
 
 /// Bytes that are read of an answer.
@@ -30,7 +30,7 @@ pub(in crate::tools) struct FetchUrl;
 /// for each new host.
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::tools) struct Input {
-    /// The whole address, such as `https://docs.rs/serde`.
+    /// The whole address, such as `https://example.org/guide`.
     url: String,
 }
 
@@ -65,8 +65,9 @@ async fn follow(net: &Client, url: &str, private: PrivateHosts) -> Result<ToolAn
     let mut url = address(url)?;
     for _ in 0..=MAX_REDIRECTS {
         let url_now = allowed(url, private).await?;
-        let request =
-            HttpRequest::get(url_now.as_str()).header("accept", "text/html, text/*, application/json, */*;q=0.1");
+        let request = HttpRequest::get(url_now.as_str())
+            .purpose(Purpose::Tool)
+            .header("accept", "text/html, text/*, application/json, */*;q=0.1");
         let response = net.send(request).await.map_err(|error| format!("nothing was fetched: {error}"))?;
         if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
             return answer(&url_now, response).await;

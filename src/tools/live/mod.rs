@@ -4,6 +4,7 @@
 //! While it runs it sends [`Wish`]es; what it comes to is a [`ToolAnswer`] like any other.
 
 pub mod ask_user;
+pub mod fetch_url;
 pub mod job;
 pub mod shell;
 
@@ -15,8 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use super::policy::Grants;
 use super::{ToolAnswer, bare_schema, described, unfitting};
-use crate::domain::Touch;
+use crate::domain::{Mode, Touch};
 use crate::workspace::Root;
 
 /// Something that a running tool wants from the turn.
@@ -33,8 +35,10 @@ pub enum Wish {
 pub struct LiveContext {
     pub root: Arc<Root>,
     pub wishes: mpsc::Sender<Wish>,
-    /// Whether commands run without the sandbox, since the session may do everything.
-    pub open: bool,
+    /// What the session does unasked; in the last one commands run without the sandbox.
+    pub mode: Mode,
+    /// What the person has permitted.
+    pub grants: Grants,
 }
 
 /// A tool that takes its time, whatever its arguments.

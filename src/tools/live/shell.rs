@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{LiveContext, TypedLiveTool, Wish};
-use crate::domain::{Content, ProjectPath, Touch};
+use crate::domain::{Content, Mode, ProjectPath, Touch};
 use crate::sandbox::{Ended, Running};
 use crate::tools::ToolAnswer;
 use crate::tools::commands::{Commands, Walls, end_words, succeeded};
@@ -74,7 +74,7 @@ async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result
     }
     let seconds = input.timeout_seconds.unwrap_or(DEFAULT_SECONDS).clamp(1, MOST_SECONDS);
     let time = (!input.background).then(|| Duration::from_secs(seconds));
-    let walls = if input.outside_sandbox || context.open { Walls::Open } else { Walls::Sandboxed };
+    let walls = if input.outside_sandbox || context.mode == Mode::Full { Walls::Open } else { Walls::Sandboxed };
     let running = commands.start(&input.command, &directory, time, walls).await.map_err(|error| error.to_string())?;
     if input.background {
         let id = commands.jobs().adopt(&input.command, running)?;

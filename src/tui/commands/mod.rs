@@ -9,22 +9,29 @@ mod diff;
 mod export;
 mod files;
 mod help;
+mod mode;
 mod model;
 mod net;
 mod new;
+mod permissions;
+mod plan;
 mod queue;
 mod quit;
 mod redo;
+mod redo_step;
 mod rename;
 mod retry;
 mod review;
 mod sessions;
 mod settings;
+mod skip;
 mod steps;
 mod theme;
 mod undo;
 
 pub use net::entries as connection_entries;
+pub use permissions::entries as permission_entries;
+pub use queue::entries as queue_entries;
 
 use crate::tui::cmd::Cmd;
 use crate::tui::model::Model;
@@ -61,8 +68,13 @@ pub static COMMANDS: &[Command] = &[
     checkpoints::COMMAND,
     retry::COMMAND,
     cancel::COMMAND,
+    mode::COMMAND,
+    plan::COMMAND,
+    permissions::COMMAND,
     queue::COMMAND,
     steps::COMMAND,
+    skip::COMMAND,
+    redo_step::COMMAND,
     export::COMMAND,
     copy::COMMAND,
     rename::COMMAND,
@@ -109,7 +121,7 @@ mod tests {
             .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
             .filter(|name| name != "mod")
             .collect();
-        let mut names: Vec<String> = COMMANDS.iter().map(|c| c.name.to_owned()).collect();
+        let mut names: Vec<String> = COMMANDS.iter().map(|c| c.name.replace('-', "_")).collect();
         files.sort();
         names.sort();
         assert_eq!(files, names);

@@ -8,7 +8,7 @@ use super::Command;
 /// The table line.
 pub const COMMAND: Command = Command {
     name: "steps",
-    aliases: &["plan"],
+    aliases: &["sidebar"],
     about: "show or hide the steps beside the chat",
     usage: "/steps",
     complete: super::nothing,

@@ -106,6 +106,25 @@ actions! {
     TestKey = "test_key": "test it with one cheap call",
     RemoveKey = "remove_key": "delete its stored key",
     ResetSetting = "reset_setting": "back to the default",
+    Steer = "steer": "send into the running turn",
+    CycleMode = "cycle_mode": "ask, auto, read-only",
+    FocusDialog = "focus_dialog": "go to what waits for you",
+    Allow = "allow": "allow this once",
+    AllowFurther = "allow_further": "allow it in this session",
+    Refuse = "refuse": "do not allow",
+    RefuseWithComment = "refuse_with_comment": "do not allow, and say why",
+    Choose = "choose": "take the choice of that number",
+    Leave = "leave": "leave it waiting",
+    MoveUp = "move_up": "move up",
+    MoveDown = "move_down": "move down",
+    Remove = "remove": "take away",
+    AddStep = "add_step": "add a step below",
+    EditEntry = "edit_entry": "change the words",
+    Approve = "approve": "approve the plan",
+    SendBack = "send_back": "send the plan back with a comment",
+    SkipStep = "skip_step": "leave the step out",
+    RedoStep = "redo_step": "do the step again",
+    Hold = "hold": "hold the queue or let it move",
 }
 
 /// Where a key is pressed.
@@ -136,6 +155,14 @@ pub enum Context {
     Editor,
     /// The settings screen.
     Settings,
+    /// A call that waits for approval.
+    Approval,
+    /// A question of the model.
+    Question,
+    /// A plan that waits for approval.
+    Plan,
+    /// Words that are written into a dialog.
+    Field,
 }
 
 impl Context {
@@ -153,6 +180,10 @@ impl Context {
         Self::Review,
         Self::Editor,
         Self::Settings,
+        Self::Approval,
+        Self::Question,
+        Self::Plan,
+        Self::Field,
     ];
 
     /// The name in key files.
@@ -170,6 +201,10 @@ impl Context {
             Self::Review => "review",
             Self::Editor => "editor",
             Self::Settings => "settings",
+            Self::Approval => "approval",
+            Self::Question => "question",
+            Self::Plan => "plan",
+            Self::Field => "field",
         }
     }
 }

@@ -8,11 +8,11 @@ pub mod picker;
 pub mod settings;
 pub mod settings_draw;
 
-use crate::domain::{CheckpointId, ExportTarget, ModelRef, ProjectPath, ProviderId, RewindScope, SessionId};
+use crate::domain::{CheckpointId, ExportTarget, ModelRef, ProjectPath, ProviderId, RewindScope, Scope, SessionId};
 use crate::tui::back::Back;
 
 pub use completion::Completion;
-pub use picker::Picker;
+pub use picker::{Listed, Picker};
 
 /// One line of a list to choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub enum Pick {
     Rewind(CheckpointId, RewindScope),
     /// A destination, put into the composer for completion of its path.
     Export(String),
+    /// A standing permission.
+    Grant(Scope),
+    /// A waiting message, by its position.
+    Queued(usize),
     /// A line that is only to be read.
     Nothing,
 }

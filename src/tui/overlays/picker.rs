@@ -3,6 +3,15 @@
 use super::{Choice, Pick};
 use crate::tui::widgets::{Hit, ListItem, fuzzy};
 
+/// What is listed, where the lines can be changed by keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listed {
+    #[default]
+    Other,
+    Permissions,
+    Queue,
+}
+
 /// A fuzzy list.
 #[derive(Clone, Debug)]
 pub struct Picker {
@@ -16,13 +25,22 @@ pub struct Picker {
     selected: usize,
     /// The theme to go back to when a theme list is left without a choice.
     pub revert: Option<String>,
+    pub listed: Listed,
 }
 
 impl Picker {
     /// A list under a title.
     pub fn new(title: &'static str, empty: &'static str, entries: Vec<(Choice, Pick)>) -> Self {
-        let mut picker =
-            Self { title, query: String::new(), empty, entries, ranked: Vec::new(), selected: 0, revert: None };
+        let mut picker = Self {
+            title,
+            query: String::new(),
+            empty,
+            entries,
+            ranked: Vec::new(),
+            selected: 0,
+            revert: None,
+            listed: Listed::Other,
+        };
         picker.rank();
         picker
     }
@@ -31,6 +49,13 @@ impl Picker {
     pub fn fill(&mut self, entries: Vec<(Choice, Pick)>) {
         self.entries = entries;
         self.rank();
+    }
+
+    /// Replaces the lines, the choice staying at its position.
+    pub fn refresh(&mut self, entries: Vec<(Choice, Pick)>) {
+        let selected = self.selected;
+        self.fill(entries);
+        self.selected = selected.min(self.ranked.len().saturating_sub(1));
     }
 
     /// Sets what was typed.

@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::{FactBody, Glimpse, ItemKind, Live, Seq, SessionState, SessionView};
+use crate::domain::{CallId, FactBody, Glimpse, ItemKind, Live, Seq, SessionState, SessionView};
 use crate::tui::panes::items::{self, Around};
 use crate::tui::panes::scroll::{Heights, Scroll, Top};
 use crate::tui::text::highlight::Highlighter;
@@ -157,15 +157,7 @@ impl Chat {
                     entry.body = Some((form, Body::Document(Box::new(live.document), Vec::new())));
                 }
             }
-            FactBody::ToolAnswered { call, .. } => {
-                let index = state
-                    .items
-                    .iter()
-                    .rposition(|item| matches!(&item.kind, ItemKind::Call { call: id, .. } if id == call));
-                if let Some(entry) = index.and_then(|i| self.entries.get_mut(i)) {
-                    entry.stale();
-                }
-            }
+            FactBody::ToolAnswered { call, .. } => self.stale_call(call, state),
             FactBody::TurnEnded { .. } => self.answer = None,
             FactBody::Undone { turn, .. } => {
                 for (entry, item) in self.entries.iter_mut().zip(&state.items) {
@@ -182,9 +174,23 @@ impl Chat {
     }
 
     /// Takes in a glimpse.
-    pub fn glimpse(&mut self, glimpse: &Glimpse) {
-        if let Glimpse::Text { text } = glimpse {
-            self.push_live(text);
+    pub fn glimpse(&mut self, glimpse: &Glimpse, state: &SessionState) {
+        match glimpse {
+            Glimpse::Text { text } => self.push_live(text),
+            Glimpse::Output { call, .. } => self.stale_call(call, state),
+            _ => {}
+        }
+    }
+
+    /// The call shows something else now.
+    fn stale_call(&mut self, call: &CallId, state: &SessionState) {
+        let index =
+            state.items.iter().rposition(|item| matches!(&item.kind, ItemKind::Call { call: id, .. } if id == call));
+        let Some(later) = index.and_then(|index| self.entries.get_mut(index..)) else { return };
+        if let Some((entry, later)) = later.split_first_mut() {
+            entry.stale();
+            // A call that is told by others takes no row, and so changes the space before the next one.
+            later.iter_mut().for_each(|entry| entry.height = None);
         }
     }
 
@@ -419,7 +425,15 @@ impl Chat {
 
     fn around<'a>(&self, index: usize, expanded: bool, scene: Scene<'a>) -> Around<'a> {
         let width = self.form(scene).width;
-        Around { state: scene.state, index, width, theme: scene.theme, expanded, retry_key: scene.retry_key }
+        Around {
+            state: scene.state,
+            live: scene.live,
+            index,
+            width,
+            theme: scene.theme,
+            expanded,
+            retry_key: scene.retry_key,
+        }
     }
 
     /// Makes the wrapped form of an item, unless it is there.

@@ -3,23 +3,24 @@
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use crate::domain::session::CallAnswer;
 use crate::domain::{
-    Author, ChangeKind, CheckResult, CheckRun, Content, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime,
+    Author, ChangeKind, CheckResult, CheckRun, Decision, Display, Fault, FileChange, Item, ItemKind, Lifetime, Live,
     PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
 };
+use crate::tui::panes::calls;
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging, wrap_line};
 use crate::tui::theme::{Role, Theme};
 
 /// Lines of an expanded call or of a failure's own words, at most.
-const MOST_LINES: usize = 200;
+pub const MOST_LINES: usize = 200;
 
 /// What drawing an item needs to know beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
     pub state: &'a SessionState,
+    pub live: &'a Live,
     /// Where the item stands in the transcript.
     pub index: usize,
     pub width: u16,
@@ -34,7 +35,7 @@ pub struct Around<'a> {
 pub fn foldable(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Reasoning { .. } => true,
-        ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Line,
+        ItemKind::Call { answer, .. } => answer.as_ref().is_none_or(|answer| answer.display == Display::Line),
         ItemKind::Check { run } => !run.findings.is_empty(),
         _ => false,
     }
@@ -83,7 +84,9 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
             reasoning(text, Some(seconds), around)
         }
         ItemKind::Answer { .. } => Vec::new(),
-        ItemKind::Call { name, arguments, answer, .. } => call(name, arguments, answer.as_ref(), around),
+        ItemKind::Call { call, name, arguments, answer, .. } => {
+            calls::lines(call, name, arguments, answer.as_ref(), around)
+        }
         ItemKind::Change { change } => vec![change_line(change, around)],
         ItemKind::Decided { title, decision, .. } => decided(title, decision, around),
         ItemKind::Asked { question, answer, .. } => {
@@ -198,36 +201,6 @@ pub fn letter(kind: ChangeKind) -> (&'static str, Role) {
     }
 }
 
-fn call(
-    name: &str,
-    arguments: &serde_json::Value,
-    answer: Option<&CallAnswer>,
-    around: Around<'_>,
-) -> Vec<Line<'static>> {
-    let theme = around.theme;
-    let brief = brief(arguments);
-    let head = if brief.is_empty() { single_line(name) } else { format!("{}  {brief}", single_line(name)) };
-    let Some(answer) = answer else {
-        return vec![Line::styled(truncate(&format!("… {head}"), usize::from(around.width)), theme.style(Role::Dim))];
-    };
-    if answer.display == Display::Quiet {
-        return Vec::new();
-    }
-    let (mark, role) = if answer.failed { ("✗ ", Role::Error) } else { ("✓ ", Role::Success) };
-    let room = usize::from(around.width).saturating_sub(2);
-    let mut out = vec![Line::from(vec![
-        Span::styled(mark, theme.style(role)),
-        Span::styled(truncate(&head, room), theme.style(Role::Dim)),
-    ])];
-    let limit = if around.expanded { MOST_LINES } else { usize::from(answer.failed) * 3 };
-    let text = answer.content.iter().map(content_text).collect::<Vec<_>>().join("\n");
-    for line in text.lines().take(limit) {
-        let style = theme.style(if answer.failed { Role::Warning } else { Role::Dim });
-        out.extend(wrap_hanging(&Line::styled(format!("  {}", clean(line)), style), around.width, 2));
-    }
-    out
-}
-
 fn decided(title: &str, decision: &Decision, around: Around<'_>) -> Vec<Line<'static>> {
     let title = single_line(title);
     match decision {
@@ -281,27 +254,6 @@ fn check(run: &CheckRun, around: Around<'_>) -> Vec<Line<'static>> {
         out.extend(wrap_hanging(&line, around.width, 2));
     }
     out
-}
-
-fn content_text(content: &Content) -> &str {
-    match content {
-        Content::Text { text }
-        | Content::Code { text, .. }
-        | Content::Diff { text, .. }
-        | Content::Terminal { text } => text,
-        Content::File { path } => path.as_str(),
-        Content::Image { .. } => "(picture)",
-    }
-}
-
-/// The first short text among a call's arguments.
-fn brief(arguments: &serde_json::Value) -> String {
-    let value = |key: &str| arguments.get(key).and_then(serde_json::Value::as_str);
-    let text = value("path")
-        .or_else(|| value("title"))
-        .or_else(|| value("command"))
-        .or_else(|| arguments.as_object().and_then(|map| map.values().find_map(serde_json::Value::as_str)));
-    text.map(|t| truncate(&single_line(t), 60)).unwrap_or_default()
 }
 
 fn marked(mark: &str, mark_role: Role, text: &str, role: Role, around: Around<'_>) -> Vec<Line<'static>> {

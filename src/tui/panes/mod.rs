@@ -2,6 +2,7 @@
 //!
 //! A pane never sends anything itself; what a key does is decided in `update`.
 
+pub mod calls;
 pub mod chat;
 pub mod code;
 pub mod composer;

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{ModelInfo, Phase, Saving, SessionView};
+use crate::domain::{Mode, ModelInfo, Phase, Saving, SessionView};
 use crate::tui::panes::format::{bytes, count, elapsed, plural};
 use crate::tui::panes::steps::{cost, spin};
 use crate::tui::text::sanitize::single_line;
@@ -36,6 +36,9 @@ pub struct StatusScene<'a> {
     pub keys: &'a [(String, &'static str)],
     pub now: Timestamp,
     pub theme: &'a Theme,
+    pub mode: Mode,
+    /// How commands are confined, where that is less than a whole sandbox.
+    pub sandbox: Option<&'a str>,
 }
 
 /// A piece of the line; the lowest rank goes first when room is short.
@@ -110,20 +113,38 @@ fn pieces(scene: StatusScene<'_>) -> Vec<Piece> {
     if let Some((text, role)) = phase(scene) {
         out.push(Piece { rank: 7, text, role });
     }
+    out.push(Piece { rank: 6, text: scene.mode.word().to_owned(), role: mode_role(scene.mode) });
+    if let Some(sandbox) = scene.sandbox {
+        out.push(Piece { rank: 5, text: single_line(sandbox), role: Role::Warning });
+    }
+    if !state.unverified.is_empty() {
+        let text = format!("{} unverified", plural(state.unverified.len(), "edit"));
+        out.push(Piece { rank: 5, text, role: Role::Warning });
+    }
     let model = scene.model.map_or_else(|| "no model yet".to_owned(), |m| single_line(&m.reference.to_string()));
-    out.push(Piece { rank: 6, text: model, role: Role::Text });
+    out.push(Piece { rank: 4, text: model, role: Role::Text });
     if let Some(files) = scene.to_review {
         out.push(Piece { rank: 5, text: format!("{} to review", plural(files, "file")), role: Role::Info });
     }
     if state.usage.total() > 0 {
         let text = format!("↑{} ↓{}", count(state.usage.input()), count(state.usage.output()));
         out.push(Piece { rank: 2, text, role: Role::Dim });
-        out.push(Piece { rank: 4, text: cost(state.cost), role: Role::Dim });
+        out.push(Piece { rank: 3, text: cost(state.cost), role: Role::Dim });
         if let Some((text, role)) = context_left(scene) {
-            out.push(Piece { rank: 3, text, role });
+            out.push(Piece { rank: 1, text, role });
         }
     }
     out
+}
+
+/// The more a session may do, the warmer its colour.
+fn mode_role(mode: Mode) -> Role {
+    match mode {
+        Mode::ReadOnly => Role::Success,
+        Mode::Ask => Role::Info,
+        Mode::Auto => Role::Warning,
+        Mode::Full => Role::Error,
+    }
 }
 
 fn context_left(scene: StatusScene<'_>) -> Option<(String, Role)> {

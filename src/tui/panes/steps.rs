@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Cost, SessionState, Step, StepState};
+use crate::domain::{Cost, SessionState, Step, StepId, StepState};
 use crate::tui::panes::format::{count, elapsed, plural};
 use crate::tui::panes::items::letter;
 use crate::tui::text::sanitize::single_line;
@@ -16,11 +16,22 @@ use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::spinner;
 
-/// The steps pane: nothing but how far it is scrolled.
+/// What the pane shows.
+#[derive(Clone, Copy, Debug)]
+pub struct StepsScene<'a> {
+    pub state: &'a SessionState,
+    pub now: Timestamp,
+    pub theme: &'a Theme,
+    /// Whether it has the keys: then the step under the hand is marked.
+    pub lit: bool,
+}
+
+/// The steps pane: how far it is scrolled, and the step under the hand.
 #[derive(Debug, Default)]
 pub struct Steps {
     top: usize,
     most: usize,
+    chosen: usize,
 }
 
 impl Steps {
@@ -32,20 +43,37 @@ impl Steps {
     /// Goes to the first row.
     pub fn to_start(&mut self) {
         self.top = 0;
+        self.chosen = 0;
+    }
+
+    /// Chooses another step.
+    pub fn choose(&mut self, by: isize, state: &SessionState) {
+        self.chosen = self.chosen.saturating_add_signed(by).min(state.plan.len().saturating_sub(1));
+    }
+
+    /// The step under the hand.
+    pub fn chosen(&self, state: &SessionState) -> Option<StepId> {
+        state.plan.get(self.chosen).map(|step| step.id)
     }
 
     /// Draws the plan and the totals.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, state: &SessionState, now: Timestamp, theme: &Theme) {
+    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, scene: StepsScene<'_>) {
+        let StepsScene { state, now, theme, lit } = scene;
         if area.is_empty() {
             return;
         }
         let mut lines = vec![Line::styled("plan", theme.style(Role::Heading))];
         let mut running = None;
-        for step in &state.plan {
-            if step.state == StepState::Running {
+        for (index, step) in state.plan.iter().enumerate() {
+            let chosen = lit && index == self.chosen;
+            if chosen || !lit && step.state == StepState::Running {
                 running = Some(lines.len());
             }
-            lines.extend(step_lines(step, now, area.width, theme));
+            let mut rows = step_lines(step, now, area.width, theme);
+            if let Some(first) = rows.first_mut().filter(|_| chosen) {
+                *first = std::mem::take(first).patch_style(theme.style(Role::Selection));
+            }
+            lines.extend(rows);
         }
         lines.push(Line::default());
         lines.extend(totals(state, now, theme));
@@ -108,6 +136,10 @@ fn step_lines(step: &Step, now: Timestamp, width: u16, theme: &Theme) -> Vec<Lin
     {
         let pad = usize::from(width).saturating_sub(first.width() + usize::from(aside));
         first.push_span(Span::styled(format!("{}{time}", " ".repeat(pad)), theme.style(Role::Dim)));
+    }
+    if step.usage.total() > 0 {
+        let text = format!("  ↑{} ↓{} · {}", count(step.usage.input()), count(step.usage.output()), cost(step.cost));
+        lines.push(Line::styled(truncate(&text, usize::from(width)), theme.style(Role::Dim)));
     }
     lines
 }

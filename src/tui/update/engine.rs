@@ -30,7 +30,8 @@ pub fn event(model: &mut Model, event: &Event) -> Vec<Cmd> {
             }
             if model.session == Some(*session) && view.state.seq >= model.view.state.seq {
                 model.show_view((**view).clone());
-                return model.ask_for_file();
+                let ring = model.sync_dialog();
+                return ring.into_iter().chain(model.ask_for_file()).collect();
             }
             Vec::new()
         }
@@ -71,6 +72,13 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
     if known {
         return Vec::new();
     }
+    let ring = model.sync_dialog();
+    let commands = fold_further(model, fact);
+    ring.into_iter().chain(commands).collect()
+}
+
+/// What a fact is to the panes.
+fn fold_further(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
     model.chat.fact(&fact.body, &model.view.state);
     match &fact.body {
         FactBody::TurnStarted { .. } => {
@@ -80,6 +88,12 @@ fn fold(model: &mut Model, fact: &Fact) -> Vec<Cmd> {
             model.steps.to_start();
             model.close_review();
         }
+        FactBody::MessageQueued { .. }
+        | FactBody::QueuedTaken { .. }
+        | FactBody::QueuedEdited { .. }
+        | FactBody::QueuedMoved { .. }
+        | FactBody::QueueHeld { .. }
+        | FactBody::Steered { .. } => super::overlays::refresh_queue(model),
         FactBody::FileChanged { change } => model.code.changed(change),
         FactBody::Undone { .. } | FactBody::Redone { .. } | FactBody::Rewound { .. } => {
             model.code.settle(&model.view);
@@ -127,6 +141,6 @@ fn see(model: &mut Model, glimpse: &Glimpse) {
         Glimpse::FileDropped { path } => model.code.dropped(path),
         Glimpse::Text { .. } | Glimpse::Reasoning { .. } | Glimpse::Output { .. } => {}
     }
-    model.chat.glimpse(glimpse);
+    model.chat.glimpse(glimpse, &model.view.state);
     model.view.live.apply(glimpse);
 }

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::domain::Op;
+use crate::domain::op::StepMark;
 use crate::tui::cmd::Cmd;
 use crate::tui::commands;
 use crate::tui::keymap::{Action, Context};
@@ -14,13 +15,14 @@ use crate::tui::panes::composer::Edit;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::view::layout::Focus;
 
-use super::{overlays, review};
+use super::{dialogs, overlays, review};
 
 /// From this likeness on, from 0 to 1, a mistyped command is taken for another.
 const LIKELY: f64 = 0.75;
 
 /// Takes a key in.
 pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
+    model.pressed = model.now;
     let context = model.context();
     let typed = typed(key);
     let action = model.settings.keys.lookup(context, key);
@@ -50,6 +52,9 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
         },
         Context::Search => search_key(model, action, typed, key.code == KeyCode::Backspace),
         Context::Composer => composer_key(model, key, action, typed),
+        Context::Approval | Context::Question | Context::Plan | Context::Field => {
+            dialogs::key(model, key, action, typed)
+        }
         Context::Review => review::key(model, action, typed),
         Context::Editor => review::editor_key(model, key, action, typed),
         _ => match (action, typed) {
@@ -79,6 +84,10 @@ fn typed(key: KeyEvent) -> Option<char> {
 /// Takes pasted text in.
 pub fn paste(model: &mut Model, text: &str) {
     let text = clean(text);
+    model.pressed = model.now;
+    if model.overlay.is_none() && model.search.is_none() && model.focus == Focus::Dialog {
+        return dialogs::paste(model, &text);
+    }
     if model.overlay.is_none()
         && model.reviews()
         && let Some(writing) = model.writing()
@@ -170,6 +179,8 @@ pub(super) fn edit_of(key: KeyEvent) -> Option<Edit> {
 pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
     match action {
         Action::Send => return send(model),
+        Action::Steer => return steer(model),
+        Action::CycleMode => return model.cycle_mode(),
         Action::Newline => {
             model.composer.edit(Edit::Newline);
             return refresh_completion(model);
@@ -241,6 +252,8 @@ fn pane(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::FocusCode => model.focus_on(Focus::Code),
         Action::FocusSteps => model.focus_on(Focus::Steps),
         Action::FocusComposer => model.focus_on(Focus::Composer),
+        Action::FocusDialog => model.focus_on(Focus::Dialog),
+        Action::SkipStep | Action::RedoStep => return mark_step(model, action),
         Action::ToggleCode => model.toggle_code(),
         Action::ToggleSteps => model.toggle_steps(),
         Action::LineUp => return scroll(model, -1),
@@ -262,7 +275,8 @@ fn pane(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::ScrollLeft => model.code.scroll_sideways(-8),
         Action::ScrollRight => model.code.scroll_sideways(8),
         Action::ItemPrevious | Action::ItemNext if model.focus == Focus::Steps => {
-            model.steps.scroll_by(if action == Action::ItemNext { 1 } else { -1 });
+            let by = if action == Action::ItemNext { 1 } else { -1 };
+            model.steps.choose(by, &model.view.state);
         }
         Action::ItemPrevious => model.with_chat(|chat, scene| chat.to_message(false, scene)),
         Action::ItemNext => model.with_chat(|chat, scene| chat.to_message(true, scene)),
@@ -290,13 +304,20 @@ fn scroll(model: &mut Model, rows: isize) -> Vec<Cmd> {
         Focus::Code => model.code.scroll_by(rows),
         Focus::Steps => model.steps.scroll_by(rows),
         Focus::Composer if model.areas.chat.is_empty() => model.code.scroll_by(rows),
-        Focus::Chat | Focus::Composer => model.with_chat(|chat, scene| chat.scroll_by(rows, scene)),
+        Focus::Chat | Focus::Composer | Focus::Dialog => {
+            model.with_chat(|chat, scene| chat.scroll_by(rows, scene));
+        }
     }
     Vec::new()
 }
 
 /// Esc in the composer: closes what is open, stops the turn, goes back to the end.
 fn escape(model: &mut Model) -> Vec<Cmd> {
+    if model.rewriting.take().is_some() {
+        model.composer.clear();
+        model.tell("the waiting message stays as it was");
+        return Vec::new();
+    }
     if model.note.take().is_some() && !model.is_running() {
         return Vec::new();
     }
@@ -307,7 +328,33 @@ fn escape(model: &mut Model) -> Vec<Cmd> {
     Vec::new()
 }
 
+/// What is written joins the running turn.
+fn steer(model: &mut Model) -> Vec<Cmd> {
+    if model.composer.shown().trim().is_empty() || model.rewriting.is_some() {
+        return Vec::new();
+    }
+    model.completion = None;
+    let text = model.composer.take();
+    let kept = model.keep_for_recall(text.clone());
+    model.steer(text).into_iter().chain(kept).collect()
+}
+
+/// The chosen step is left out, or done again.
+fn mark_step(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let mark = if action == Action::SkipStep { StepMark::Skip } else { StepMark::Retry };
+    match model.steps.chosen(&model.view.state) {
+        Some(step) => model.mark_step(step, mark),
+        None => Vec::new(),
+    }
+}
+
 fn send(model: &mut Model) -> Vec<Cmd> {
+    if let Some(before) = model.rewriting.take() {
+        let text = model.composer.text();
+        model.composer.clear();
+        model.completion = None;
+        return model.put_back(&before, text);
+    }
     let shown = model.composer.shown();
     if shown.trim().is_empty() {
         return Vec::new();

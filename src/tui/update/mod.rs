@@ -1,5 +1,6 @@
 //! What each message does to the model. No I/O, no clock: wishes leave as commands.
 
+pub(in crate::tui) mod dialogs;
 mod engine;
 mod keys;
 mod mouse;
@@ -20,6 +21,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Cmd> {
         Msg::Now(now) => {
             model.now = now;
             expire(model);
+            model.offer_focus();
             Vec::new()
         }
         Msg::Key(key) => keys::key(model, key),

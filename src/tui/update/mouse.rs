@@ -32,6 +32,11 @@ fn wheel(model: &mut Model, at: Position, rows: isize) {
         Some(Overlay::Picker(picker)) => picker.step(rows.signum()),
         Some(Overlay::Settings(screen)) => screen.step(rows.signum()),
         Some(_) => {}
+        None if model.areas.dialog.contains(at) => {
+            if let Some(dialog) = &mut model.dialog {
+                dialog.scroll = dialog.scroll.saturating_add_signed(rows);
+            }
+        }
         None if model.areas.code.contains(at) && model.review.is_some() => {
             if let Some(review) = &mut model.review {
                 review.scroll_by(rows);
@@ -62,6 +67,10 @@ fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
     {
         let row = usize::from(at.y - areas.popup.y) + areas.popup_from;
         return if popup.select(row) { keys::accept_completion(model, false) } else { Vec::new() };
+    }
+    if areas.dialog.contains(at) {
+        model.focus_on(Focus::Dialog);
+        return Vec::new();
     }
     if model.review.is_some() && (areas.code.contains(at) || model.writes_on_hunk()) {
         return review::click(model, at);

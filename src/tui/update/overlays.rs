@@ -1,13 +1,13 @@
 //! Opening overlays, and what their choices do.
 
 use crate::domain::catalog::Readiness;
-use crate::domain::{ExistingFiles, Op, ProviderId};
+use crate::domain::{ExistingFiles, Op, ProviderId, QueueHold};
 use crate::tui::back::Back;
 use crate::tui::cmd::Cmd;
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::msg::Ask;
-use crate::tui::overlays::{Choice, Overlay, Pick, Picker, Question};
+use crate::tui::overlays::{Choice, Listed, Overlay, Pick, Picker, Question};
 use crate::tui::text::sanitize::single_line;
 use crate::tui::theme::Theme;
 
@@ -168,6 +168,11 @@ pub fn list_key(model: &mut Model, action: Option<Action>, typed: Option<char>, 
                 Some(Action::Top) => picker.step(isize::MIN / 2),
                 Some(Action::Bottom) => picker.step(isize::MAX / 2),
                 Some(Action::Accept) => return accept(model),
+                Some(Action::Remove | Action::MoveUp | Action::MoveDown | Action::Hold)
+                    if picker.listed != Listed::Other =>
+                {
+                    return change_entry(model, action.unwrap_or(Action::Dismiss));
+                }
                 Some(Action::Dismiss) => return dismiss(model),
                 _ => match (typed, erase) {
                     (Some(c), _) => picker.push(c),
@@ -179,6 +184,44 @@ pub fn list_key(model: &mut Model, action: Option<Action>, typed: Option<char>, 
             Vec::new()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A key that changes what the chosen line stands for.
+fn change_entry(model: &mut Model, action: Action) -> Vec<Cmd> {
+    let Some(Overlay::Picker(picker)) = &mut model.overlay else { return Vec::new() };
+    let Some(session) = model.session else { return Vec::new() };
+    let held = model.view.state.queue_hold;
+    let pick = picker.picked().cloned();
+    match (pick, action) {
+        (Some(Pick::Grant(scope)), Action::Remove) => {
+            vec![Cmd::Ask { op: Op::Revoke { session, scope }, ask: Ask::Revoke }]
+        }
+        (Some(Pick::Queued(index)), Action::Remove) => vec![Cmd::plain(Op::DropQueued { session, index })],
+        (Some(Pick::Queued(from)), Action::MoveUp | Action::MoveDown) => {
+            let by = if action == Action::MoveUp { -1 } else { 1 };
+            let to = from.saturating_add_signed(by).min(model.view.state.queue.len().saturating_sub(1));
+            if to == from {
+                return Vec::new();
+            }
+            picker.step(by);
+            vec![Cmd::plain(Op::MoveQueued { session, from, to })]
+        }
+        (_, Action::Hold) if picker.listed == Listed::Queue => model.hold_queue(match held {
+            QueueHold::Held => QueueHold::Moving,
+            QueueHold::Moving => QueueHold::Held,
+        }),
+        _ => Vec::new(),
+    }
+}
+
+/// Brings an open list of waiting messages in line with the queue.
+pub fn refresh_queue(model: &mut Model) {
+    let entries = crate::tui::commands::queue_entries(model);
+    if let Some(Overlay::Picker(picker)) = &mut model.overlay
+        && picker.listed == Listed::Queue
+    {
+        picker.refresh(entries);
     }
 }
 
@@ -225,6 +268,15 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
             model.composer.set(&format!("/export {target}"));
             model.focus_on(crate::tui::view::layout::Focus::Composer);
             model.tell("change the name if you like, then press enter");
+            Vec::new()
+        }
+        Some(Pick::Grant(_)) => {
+            let key = model.key_of(Context::List, Action::Remove);
+            model.tell(&format!("`/permissions` and then {key} takes it back"));
+            Vec::new()
+        }
+        Some(Pick::Queued(index)) => {
+            model.rewrite_queued(index);
             Vec::new()
         }
         Some(Pick::Nothing) | None => Vec::new(),

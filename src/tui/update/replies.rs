@@ -10,7 +10,7 @@ use crate::tui::overlays::{Choice, Overlay, Pick, Question};
 use crate::tui::panes::format::{bytes, plural};
 use crate::tui::text::sanitize::single_line;
 
-use super::{engine, keys};
+use super::{dialogs, engine, keys};
 
 /// Takes an answer in.
 pub fn answered(model: &mut Model, ask: Ask, result: Result<Reply, Fault>) -> Vec<Cmd> {
@@ -36,6 +36,7 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             model.starting_prompt = None;
             engine::adopt(model, session);
             let mut commands = engine::resync(model);
+            commands.extend(model.tell_wishes());
             commands.extend(model.release_prompt());
             if after == After::Files {
                 commands.push(Cmd::Ask { op: Op::ListFiles { session }, ask: Ask::Files });
@@ -60,6 +61,14 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
         (Ask::Connections, Reply::Connections { connections }) => {
             fill_picker(model, crate::tui::commands::connection_entries(&connections));
             Vec::new()
+        }
+        (Ask::Permissions, Reply::Permissions { grants, .. }) => {
+            fill_picker(model, crate::tui::commands::permission_entries(&grants));
+            Vec::new()
+        }
+        (Ask::Revoke, _) => {
+            model.tell("taken back; it asks again from now on");
+            model.with_session(|session| Cmd::Ask { op: Op::ListPermissions { session }, ask: Ask::Permissions })
         }
         (Ask::Models, Reply::Models { models }) => {
             model.known_models = models;
@@ -122,6 +131,7 @@ fn refused(model: &mut Model, ask: Ask, fault: &Fault) -> Vec<Cmd> {
         Ask::File(path) => {
             model.code.unanswered(&path);
         }
+        Ask::Decision => dialogs::refused(model),
         Ask::Cancel if model.leaving == Leaving::Stopping => return vec![Cmd::Quit],
         Ask::Describe => give_back(model),
         _ => {}

@@ -8,6 +8,8 @@ const TWO_PANES: u16 = 100;
 const STEPS_BESIDE: u16 = 132;
 /// Width from which the steps stand beside the chat alone.
 const STEPS_BESIDE_CHAT: u16 = 90;
+/// Rows that a dialog gets as long as four of the transcript are left.
+const DIALOG_LEAST: u16 = 13;
 /// Width of the steps.
 const STEPS_WIDTH: u16 = 30;
 
@@ -19,6 +21,8 @@ pub enum Focus {
     Chat,
     Code,
     Steps,
+    /// What waits for the person.
+    Dialog,
 }
 
 /// What asks for room.
@@ -32,6 +36,8 @@ pub struct Wants {
     /// Which of chat and code is in sight when only one fits.
     pub code_in_front: bool,
     pub composer_rows: u16,
+    /// Rows that the dialog in front would like; 0 without one.
+    pub dialog_rows: u16,
     /// Rows for messages between chat and composer.
     pub note_rows: u16,
 }
@@ -46,6 +52,8 @@ pub struct Areas {
     pub code: Rect,
     pub steps: Rect,
     pub notes: Rect,
+    /// What waits for the person.
+    pub dialog: Rect,
     pub rule: Rect,
     pub composer: Rect,
     pub status: Rect,
@@ -79,6 +87,11 @@ pub fn layout(screen: Rect, wants: Wants) -> Areas {
     if rest.height >= 5 {
         let most = rest.height / 3;
         areas.notes = take_bottom(&mut rest, wants.note_rows.min(most));
+    }
+    if wants.dialog_rows > 0 {
+        // The transcript stays in sight, unless there is hardly room to read what is asked.
+        let most = (rest.height * 3 / 5).max(rest.height.saturating_sub(4).min(DIALOG_LEAST)).max(rest.height.min(7));
+        areas.dialog = take_bottom(&mut rest, wants.dialog_rows.min(most));
     }
     if rest.height >= 12 {
         areas.header = take_top(&mut rest, 1);
@@ -152,9 +165,11 @@ mod tests {
                         focus: if bits & 8 > 0 { Focus::Steps } else { Focus::Chat },
                         composer_rows: 1 + bits % 12,
                         note_rows: bits % 4,
+                        dialog_rows: if bits % 3 == 0 { 14 } else { 0 },
                     };
                     let a = layout(screen, wants);
-                    let all = [a.header, a.summary, a.chat, a.code, a.steps, a.notes, a.rule, a.composer, a.status];
+                    let all =
+                        [a.header, a.summary, a.chat, a.code, a.steps, a.notes, a.dialog, a.rule, a.composer, a.status];
                     let mut cells = 0u32;
                     for (index, area) in all.iter().enumerate() {
                         assert!(screen.union(*area) == screen || area.is_empty(), "{width}x{height} {a:?}");

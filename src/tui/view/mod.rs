@@ -11,15 +11,18 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::domain::QueueHold;
+use crate::tui::dialogs::draw as dialog;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{Leaving, Model, Weight};
 use crate::tui::overlays::draw as overlay;
+use crate::tui::overlays::{Listed, Overlay};
 use crate::tui::panes::chat::{ChatFrame, Moved};
 use crate::tui::panes::code::CodeScene;
 use crate::tui::panes::format::plural;
 use crate::tui::panes::review::{Hand, Review, ReviewScene};
 use crate::tui::panes::status::{self, Pulling, StatusScene};
-use crate::tui::panes::steps;
+use crate::tui::panes::steps::{self, StepsScene};
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
@@ -46,7 +49,9 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
         return Frame::default();
     }
     let notes = notes(model, screen.width);
+    let sheet = dialog::sheet(model, screen.width);
     let wants = Wants {
+        dialog_rows: sheet.as_ref().map_or(0, dialog::Sheet::rows),
         code: model.code_shown(),
         steps: model.steps_shown(),
         focus: model.focus,
@@ -62,11 +67,17 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
     }
     let chat = draw_chat(model, areas.chat, buffer);
     draw_code(model, areas.code, buffer);
-    model.steps.draw(areas.steps, buffer, &model.view.state, model.now, &model.theme);
+    let lit = model.focus == Focus::Steps;
+    model.steps.draw(
+        areas.steps,
+        buffer,
+        StepsScene { state: &model.view.state, now: model.now, theme: &model.theme, lit },
+    );
     draw_lines(model, &areas, buffer);
     for (y, line) in (areas.notes.top()..areas.notes.bottom()).zip(&notes) {
         buffer.set_line(areas.notes.x, y, line, areas.notes.width);
     }
+    let field = sheet.and_then(|sheet| dialog::draw(model, &sheet, areas.dialog, buffer));
     let caret = draw_composer(model, areas.composer, buffer);
     draw_status(model, areas.status, buffer);
     let writing = draw_writing(model, buffer);
@@ -78,7 +89,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
             let x = areas.rule.x.saturating_add(u16::try_from(width_of(search) + 10).unwrap_or(u16::MAX));
             Some(Position::new(x.min(areas.rule.right().saturating_sub(1)), areas.rule.y))
         }
-        (None, None) => writing.or(caret.filter(|_| model.focus == Focus::Composer)),
+        (None, None) => field.or(writing).or(caret.filter(|_| model.focus == Focus::Composer)),
     };
     // Rows can be scrolled by the terminal only as a whole.
     let whole = areas.chat.width == screen.width && model.overlay.is_none() && model.completion.is_none();
@@ -179,7 +190,7 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
         let lit = match model.focus {
             Focus::Code => index == 0,
             Focus::Steps => index == 1,
-            Focus::Chat | Focus::Composer => false,
+            Focus::Chat | Focus::Composer | Focus::Dialog => false,
         };
         let style = theme.style(if lit { Role::BorderFocused } else { Role::Border });
         for y in area.top()..area.bottom() {
@@ -199,7 +210,7 @@ fn draw_lines(model: &Model, areas: &Areas, buffer: &mut Buffer) {
         (None, Focus::Code) if model.review.is_some() => " review ".to_owned(),
         (None, Focus::Code) => " code ".to_owned(),
         (None, Focus::Steps) => " steps ".to_owned(),
-        (None, Focus::Composer) => return,
+        (None, Focus::Composer | Focus::Dialog) => return,
     };
     let room = usize::from(rule.width).saturating_sub(2);
     buffer.set_stringn(rule.x.saturating_add(1), rule.y, word, room, theme.style(Role::BorderFocused));
@@ -255,14 +266,20 @@ fn notes(model: &Model, width: u16) -> Vec<Line<'static>> {
         out.push(Line::styled(format!("  and {} more", count - QUEUE_ROWS), theme.style(Role::Dim)));
     }
     if count > 0 && !model.view.state.queue.is_empty() {
-        out.push(Line::styled("  `/queue drop` takes the last one back", theme.style(Role::Dim)));
+        let words = match model.view.state.queue_hold {
+            QueueHold::Moving => "  `/queue` changes, moves, drops or holds them",
+            QueueHold::Held => "  held: `/queue go` sends them",
+        };
+        out.push(Line::styled(words, theme.style(Role::Dim)));
     }
     out
 }
 
 fn draw_composer(model: &mut Model, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
-    let hint = if model.is_running() {
+    let hint = if model.rewriting.is_some() {
+        "empty: enter drops the message"
+    } else if model.is_running() {
         "write on; it is sent when this turn ends"
     } else if model.is_fresh() {
         "what shall be built?"
@@ -288,6 +305,8 @@ fn draw_status(model: &Model, area: Rect, buffer: &mut Buffer) {
             keys: &keys,
             now: model.now,
             theme: &model.theme,
+            mode: model.mode(),
+            sandbox: model.description.as_ref().and_then(|description| description.sandbox.as_deref()),
         },
     );
 }
@@ -308,8 +327,21 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             add(Action::Deny, "no");
         }
         Context::List => {
-            if !matches!(model.overlay, Some(crate::tui::overlays::Overlay::Help { .. })) {
-                add(Action::Accept, "take");
+            let listed = match &model.overlay {
+                Some(Overlay::Picker(picker)) => Some(picker.listed),
+                _ => None,
+            };
+            match listed {
+                Some(Listed::Queue) => {
+                    add(Action::Accept, "change");
+                    add(Action::MoveUp, "up");
+                    add(Action::MoveDown, "down");
+                    add(Action::Remove, "drop");
+                    add(Action::Hold, "hold");
+                }
+                Some(Listed::Permissions) => add(Action::Remove, "take back"),
+                Some(Listed::Other) => add(Action::Accept, "take"),
+                None => {}
             }
             add(Action::Dismiss, "close");
         }
@@ -320,7 +352,13 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             add(Action::Dismiss, "close");
         }
         Context::Composer => {
-            if model.is_running() {
+            if model.dialog.is_some() {
+                add(Action::FocusDialog, "answer");
+            }
+            if model.is_running() && !model.composer.is_empty() {
+                add(Action::Send, "queue it");
+                add(Action::Steer, "send now");
+            } else if model.is_running() {
                 add(Action::Cancel, "stop");
             } else if model.failed_turn().is_some() {
                 add(Action::Retry, "try again");
@@ -336,6 +374,7 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
                 add(Action::FocusChat, "chat");
             }
             add(Action::Help, "keys");
+            add(Action::CycleMode, "mode");
             add(Action::FocusNext, "panes");
         }
         Context::Chat => {
@@ -353,6 +392,18 @@ fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
             add(Action::CopyCode, "copy");
             add(Action::FocusComposer, "write");
         }
+        Context::Steps => {
+            if model.is_running() {
+                add(Action::SkipStep, "leave out");
+                add(Action::RedoStep, "do again");
+            }
+            add(Action::FocusComposer, "write");
+        }
+        Context::Approval | Context::Question | Context::Plan => {
+            add(Action::Leave, "later");
+            add(Action::CycleMode, "mode");
+        }
+        Context::Field => add(Action::Dismiss, "back"),
         Context::Review => {
             add(Action::AcceptHunk, "accept");
             add(Action::RejectHunk, "reject");
