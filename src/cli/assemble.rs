@@ -533,6 +533,7 @@ fn network(settings: &Settings, environment: &Environment, paths: &Paths) -> (Ne
         connect: Duration::from_secs(network.connect_timeout_s),
         first_byte: Duration::from_secs(network.first_byte_timeout_s),
         idle: Duration::from_secs(network.idle_timeout_s),
+        total: (network.total_timeout_s > 0).then(|| Duration::from_secs(network.total_timeout_s)),
         extra_ca: network.ca_file.clone(),
         reach,
         proxies,

@@ -60,6 +60,7 @@ pub const REACH: &[(&str, Reach)] = &[
     ("network.connect_timeout_s", Reach::Anyone),
     ("network.first_byte_timeout_s", Reach::Anyone),
     ("network.idle_timeout_s", Reach::Anyone),
+    ("network.total_timeout_s", Reach::Anyone),
     ("network.ca_file", Reach::TrustedOnly),
     ("network.offline", Reach::OnlyDown(Scale::Switch(true))),
     ("network.allow", Reach::OnlyDown(Scale::List)),

@@ -153,6 +153,8 @@ pub struct NetworkSettings {
     pub first_byte_timeout_s: u64,
     /// Between two bytes of an answer.
     pub idle_timeout_s: u64,
+    /// Seconds of a whole answer; 0 for as long as it takes.
+    pub total_timeout_s: u64,
     /// PEM file of an additional certificate authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -192,6 +194,7 @@ impl Default for NetworkSettings {
             connect_timeout_s: 10,
             first_byte_timeout_s: 120,
             idle_timeout_s: 90,
+            total_timeout_s: 0,
             ca_file: None,
             offline: false,
             allow: None,
@@ -279,6 +282,7 @@ pub const KEYS: &[&str] = &[
     "network.connect_timeout_s",
     "network.first_byte_timeout_s",
     "network.idle_timeout_s",
+    "network.total_timeout_s",
     "network.ca_file",
     "network.offline",
     "network.allow",
@@ -366,6 +370,7 @@ pub(super) fn refuse(key: &str, value: &toml::Value) -> Option<String> {
             let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
             number.filter(|n| !(0.0..=2.0).contains(n)).map(|_| "expected a number from 0 to 2".to_owned())
         }
+        "network.total_timeout_s" => within(0, 86_400),
         _ if key.ends_with("_timeout_s") => within(1, 3600),
         _ if key.ends_with("_url") => refuse_address(value.as_str()?),
         _ => {

@@ -46,7 +46,8 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    pub(super) fn settings(&self) -> &NetSettings {
+    /// What it goes by.
+    pub fn settings(&self) -> &NetSettings {
         &self.inner.settings
     }
 

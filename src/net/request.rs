@@ -33,7 +33,7 @@ pub struct HttpRequest {
     pub url: String,
     pub headers: Vec<(String, HeaderText)>,
     pub body: Option<Bytes>,
-    /// A shorter first-byte clock than the client's, for probes.
+    /// Another first-byte clock than the client's: shorter for probes, longer where a model is loaded first.
     pub patience: Option<Duration>,
     /// What it is for, in the list of connections.
     pub purpose: Purpose,

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -208,7 +209,7 @@ impl Shared {
     async fn send(&self, encoded: &WireRequest) -> Result<HttpResponse, ProviderError> {
         let body = serde_json::to_vec(&encoded.body)
             .map_err(|error| ProviderError::Internal { message: format!("the request cannot be written: {error}") })?;
-        let request =
+        let mut request =
             HttpRequest::post_json(self.address(&encoded.path), Bytes::from(body)).purpose(Purpose::Chat).header(
                 "accept",
                 match encoded.framing {
@@ -216,6 +217,8 @@ impl Shared {
                     Framing::Ndjson => "application/x-ndjson",
                 },
             );
+        let patience = self.quirks.first_byte_s.map(Duration::from_secs);
+        request.patience = patience.map(|least| least.max(self.net.settings().first_byte));
         let response =
             self.net.send(self.prepare(request, &encoded.headers)).await.map_err(|error| from_net(&error))?;
         if let Some(limits) = RateLimits::read(&response.headers, Timestamp::now()) {

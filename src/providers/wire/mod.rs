@@ -116,6 +116,8 @@ pub struct Quirks {
     pub base_path: Option<String>,
     /// The port of a base URL that has neither scheme nor port.
     pub base_port: Option<u16>,
+    /// Seconds until the first byte of an answer at least, where a model has to be loaded first.
+    pub first_byte_s: Option<u64>,
     /// The window that a local server is asked to set up, in tokens.
     pub num_ctx: Option<u64>,
     /// What the asked model takes.

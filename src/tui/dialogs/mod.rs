@@ -7,6 +7,9 @@
 pub mod approval;
 pub mod draw;
 pub mod plan;
+mod sheets;
+
+pub use sheets::sheet;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -3,19 +3,22 @@
 //! It keeps no copy of the items; the session's state is passed in. What it keeps per item is the
 //! wrapped form, made when the item is first seen and dropped when it is far from sight.
 
+mod draw;
+mod moves;
+mod wrapped;
+
 use std::fmt;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::domain::{CallId, FactBody, Glimpse, ItemKind, Live, Seq, SessionState, SessionView};
-use crate::tui::panes::items::{self, Around};
+use crate::tui::panes::items::{self};
 use crate::tui::panes::scroll::{Heights, Scroll, Top};
 use crate::tui::text::highlight::Highlighter;
 use crate::tui::text::markdown::Markdown;
 use crate::tui::text::sanitize::clean;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Theme;
 
 /// Columns before each row, for the bar that marks the person's words.
 const GUTTER: u16 = 2;
@@ -284,101 +287,6 @@ impl Chat {
         }
     }
 
-    /// Goes to the person's message before or after the view.
-    pub fn to_message(&mut self, forward: bool, scene: Scene<'_>) {
-        let height = usize::from(self.area.height);
-        let mut scroll = self.scroll;
-        let top = scroll.settle(height, &mut Measure { chat: self, scene });
-        let is_user =
-            |index: &usize| matches!(scene.state.items.get(*index).map(|i| &i.kind), Some(ItemKind::User { .. }));
-        let found = if forward {
-            (top.item + 1..scene.state.items.len()).find(is_user)
-        } else {
-            (0..top.item + usize::from(top.row > 1)).rev().find(is_user)
-        };
-        if let Some(item) = found {
-            self.leave(scene);
-            self.scroll.go_to(Top { item, row: usize::from(item > 0) });
-        } else if forward {
-            self.follow();
-        }
-    }
-
-    /// Goes to the next or previous item that holds a text; `false` when none does.
-    pub fn find(&mut self, needle: &str, forward: bool, scene: Scene<'_>) -> bool {
-        if needle.is_empty() {
-            return false;
-        }
-        let needle = needle.to_lowercase();
-        let height = usize::from(self.area.height);
-        let mut scroll = self.scroll;
-        let top = scroll.settle(height, &mut Measure { chat: self, scene });
-        let count = self.entries.len();
-        let order: Vec<usize> = if forward {
-            (top.item..count).chain(0..top.item).collect()
-        } else {
-            (0..=top.item.min(count.saturating_sub(1))).rev().chain((top.item + 1..count).rev()).collect()
-        };
-        for item in order {
-            if !scene.state.items.get(item).is_some_and(|i| item_text(&i.kind).to_lowercase().contains(&needle)) {
-                continue;
-            }
-            self.ensure(item, scene);
-            let rows = self.height_of(item, scene);
-            let hits: Vec<usize> = (0..rows)
-                .filter(|row| {
-                    self.row(item, *row, scene).is_some_and(|l| line_text(l).to_lowercase().contains(&needle))
-                })
-                .collect();
-            let hit = if item == top.item && forward {
-                hits.iter().find(|r| **r > top.row).copied()
-            } else if item == top.item {
-                hits.iter().rev().find(|r| **r < top.row).copied()
-            } else if forward {
-                hits.first().copied()
-            } else {
-                hits.last().copied()
-            };
-            if let Some(row) = hit {
-                self.leave(scene);
-                self.scroll.go_to(Top { item, row });
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Folds or unfolds the item at a screen row, or the last one in sight that can be.
-    pub fn toggle_fold(&mut self, at: Option<u16>, scene: Scene<'_>) -> bool {
-        let height = usize::from(self.area.height);
-        let mut scroll = self.scroll;
-        let top = scroll.settle(height, &mut Measure { chat: self, scene });
-        let mut rows = 0usize;
-        let mut found = None;
-        let mut item = top.item;
-        while rows < height && item < self.count(scene) {
-            let from = rows;
-            let skipped = if item == top.item { top.row } else { 0 };
-            rows += self.height_of(item, scene).saturating_sub(skipped);
-            let hit = at.is_none_or(|y| (from..rows).contains(&usize::from(y.saturating_sub(self.area.y))));
-            let live_reasoning = item == self.entries.len() && !scene.live.reasoning.is_empty();
-            let can = live_reasoning || scene.state.items.get(item).is_some_and(|i| items::foldable(&i.kind));
-            if hit && can {
-                found = Some(item);
-            }
-            item += 1;
-        }
-        let Some(item) = found else { return false };
-        match self.entries.get_mut(item) {
-            Some(entry) => {
-                entry.open = !entry.open;
-                entry.stale();
-            }
-            None => self.expand_live = !self.expand_live,
-        }
-        true
-    }
-
     /// The code of the last block of the last answer.
     pub fn last_code(&self, state: &SessionState) -> Option<String> {
         self.code_blocks(state).pop()
@@ -413,207 +321,6 @@ impl Chat {
             rows += self.height_of(item, scene);
         }
         rows
-    }
-
-    fn count(&self, scene: Scene<'_>) -> usize {
-        self.entries.len() + usize::from(!scene.live.reasoning.is_empty()) + usize::from(self.answer.is_some())
-    }
-
-    fn form(&self, scene: Scene<'_>) -> Form {
-        Form { width: self.area.width.saturating_sub(GUTTER + 1).max(1), stamp: scene.stamp }
-    }
-
-    fn around<'a>(&self, index: usize, expanded: bool, scene: Scene<'a>) -> Around<'a> {
-        let width = self.form(scene).width;
-        Around {
-            state: scene.state,
-            live: scene.live,
-            index,
-            width,
-            theme: scene.theme,
-            expanded,
-            retry_key: scene.retry_key,
-        }
-    }
-
-    /// Makes the wrapped form of an item, unless it is there.
-    fn ensure(&mut self, item: usize, scene: Scene<'_>) {
-        let form = self.form(scene);
-        let highlighter = self.highlighter.clone();
-        let open = self.entries.get(item).is_some_and(|e| e.open);
-        let around = self.around(item, open, scene);
-        let (Some(entry), Some(source)) = (self.entries.get_mut(item), scene.state.items.get(item)) else { return };
-        if entry.body.as_ref().is_some_and(|(f, _)| *f == form) && entry.height.is_some_and(|(f, _)| f == form) {
-            return;
-        }
-        self.wrapped += 1;
-        let lead = usize::from(item > 0 && spaced(scene.state, item));
-        let (body, rows) = match &source.kind {
-            ItemKind::Answer { text, whole, .. } => {
-                let mut document = match entry.body.take() {
-                    Some((_, Body::Document(document, _))) => document,
-                    _ => {
-                        let mut document = Box::new(new_document(highlighter));
-                        document.set(text);
-                        document.finish();
-                        document
-                    }
-                };
-                let tail = if *whole {
-                    Vec::new()
-                } else {
-                    vec![Line::styled("… cut off here", scene.theme.style(Role::Warning))]
-                };
-                let rows = document.lines(form.width, scene.theme).len() + tail.len();
-                (Body::Document(document, tail), rows)
-            }
-            _ => {
-                let lines = items::lines(source, around);
-                let rows = lines.len();
-                (Body::Rows(lines), rows)
-            }
-        };
-        entry.body = Some((form, body));
-        entry.height = Some((form, if rows == 0 { 0 } else { rows + lead }));
-    }
-
-    fn height_of(&mut self, item: usize, scene: Scene<'_>) -> usize {
-        let form = self.form(scene);
-        if let Some(entry) = self.entries.get(item) {
-            if let Some((known, height)) = entry.height
-                && known == form
-            {
-                return height;
-            }
-            self.ensure(item, scene);
-            return self.entries.get(item).and_then(|e| e.height).map_or(0, |(_, height)| height);
-        }
-        let lead = usize::from(item > 0);
-        if item == self.entries.len() && !scene.live.reasoning.is_empty() {
-            return self.live_reasoning(scene).len() + lead;
-        }
-        match &mut self.answer {
-            Some(live) => live.document.lines(form.width, scene.theme).len() + lead,
-            None => 0,
-        }
-    }
-
-    fn live_reasoning(&self, scene: Scene<'_>) -> Vec<Line<'static>> {
-        items::reasoning(&scene.live.reasoning, None, self.around(self.entries.len(), self.expand_live, scene))
-    }
-
-    /// A row of an item that was made; `None` for the empty row before it.
-    fn row(&mut self, item: usize, row: usize, scene: Scene<'_>) -> Option<&Line<'static>> {
-        let form = self.form(scene);
-        let lead = match self.entries.get(item) {
-            Some(_) => usize::from(item > 0 && spaced(scene.state, item)),
-            None => usize::from(item > 0),
-        };
-        let row = row.checked_sub(lead)?;
-        match self.entries.get_mut(item) {
-            Some(entry) => match &mut entry.body {
-                Some((_, Body::Rows(rows))) => rows.get(row),
-                Some((_, Body::Document(document, tail))) => {
-                    let lines = document.lines(form.width, scene.theme);
-                    lines.get(row).or_else(|| tail.get(row.saturating_sub(lines.len())))
-                }
-                None => None,
-            },
-            None => self.answer.as_mut().and_then(|live| live.document.lines(form.width, scene.theme).get(row)),
-        }
-    }
-
-    /// Draws the part in sight.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, scene: Scene<'_>) -> ChatFrame {
-        self.area = area;
-        if area.is_empty() {
-            return ChatFrame::default();
-        }
-        let height = usize::from(area.height);
-        let mut scroll = self.scroll;
-        let top = scroll.settle(height, &mut Measure { chat: self, scene });
-        self.scroll = scroll;
-        if scroll.follows() {
-            self.left = None;
-        }
-        let end = self.draw_rows(area, buffer, top, scene);
-        let form = self.form(scene);
-        let moved = self.moved(form, top, scene);
-        self.last = Some((area, form, top));
-        self.forget_far(top.item, end);
-        let unseen = (!scroll.follows()).then(|| self.unseen(scene));
-        ChatFrame { moved, unseen }
-    }
-
-    /// Draws from a row on; returns the item after the last one in sight.
-    fn draw_rows(&mut self, area: Rect, buffer: &mut Buffer, top: Top, scene: Scene<'_>) -> usize {
-        let bar = scene.theme.style(Role::User);
-        let mark = scene.theme.style(Role::Match);
-        let needle = scene.search.to_lowercase();
-        let (mut y, mut item, mut row) = (area.top(), top.item, top.row);
-        let count = self.count(scene);
-        while y < area.bottom() && item < count {
-            let rows = self.height_of(item, scene);
-            self.ensure(item, scene);
-            let is_user = matches!(scene.state.items.get(item).map(|i| &i.kind), Some(ItemKind::User { .. }));
-            let reasoning =
-                (item == self.entries.len() && !scene.live.reasoning.is_empty()).then(|| self.live_reasoning(scene));
-            while row < rows && y < area.bottom() {
-                let line = match &reasoning {
-                    Some(lines) => row.checked_sub(usize::from(item > 0)).and_then(|r| lines.get(r)),
-                    None => self.row(item, row, scene),
-                };
-                if let Some(line) = line {
-                    let room = area.width.saturating_sub(GUTTER);
-                    if is_user {
-                        buffer.set_stringn(area.x, y, "▌", usize::from(area.width), bar);
-                    }
-                    buffer.set_line(area.x.saturating_add(GUTTER), y, line, room);
-                    if !needle.is_empty() {
-                        mark_hits(buffer, Rect { x: area.x, y, width: area.width, height: 1 }, line, &needle, mark);
-                    }
-                }
-                row += 1;
-                y = y.saturating_add(1);
-            }
-            item += 1;
-            row = 0;
-        }
-        item
-    }
-
-    /// How the content moved since the frame before, when nothing else about the pane changed.
-    fn moved(&mut self, form: Form, top: Top, scene: Scene<'_>) -> Option<Moved> {
-        let (area, last_form, last) = self.last?;
-        if area != self.area || last_form != form || last == top {
-            return None;
-        }
-        let (from, to, sign) = if last < top { (last, top, 1) } else { (top, last, -1) };
-        let limit = usize::from(area.height);
-        let mut rows = 0usize;
-        for item in from.item..to.item {
-            rows += self.height_of(item, scene);
-            if rows.saturating_sub(from.row) > limit {
-                return None;
-            }
-        }
-        let rows = (rows + to.row).checked_sub(from.row)?;
-        let lines = i32::try_from(rows).ok().filter(|r| *r > 0 && rows < limit)?;
-        Some(Moved { top: area.top(), bottom: area.bottom(), lines: lines * sign })
-    }
-
-    /// Drops wrapped forms far from sight; their heights stay known.
-    fn forget_far(&mut self, first: usize, end: usize) {
-        if self.wrapped.saturating_sub(self.swept) < KEPT as u64 {
-            return;
-        }
-        self.swept = self.wrapped;
-        let (low, high) = (first.saturating_sub(KEPT), end + KEPT);
-        for (index, entry) in self.entries.iter_mut().enumerate() {
-            if (index < low || index > high) && entry.body.is_some() {
-                entry.body = None;
-            }
-        }
     }
 
     /// Position of the view for a scrollbar: rows above, rows in sight, rows in all; rows of items
@@ -675,44 +382,6 @@ pub fn last_answer(state: &SessionState) -> Option<String> {
     })
 }
 
-fn item_text(kind: &ItemKind) -> String {
-    match kind {
-        ItemKind::User { text, .. }
-        | ItemKind::Steered { text, .. }
-        | ItemKind::Reasoning { text, .. }
-        | ItemKind::Answer { text, .. }
-        | ItemKind::Notice { text } => text.clone(),
-        ItemKind::Change { change } => change.path.to_string(),
-        ItemKind::Call { name, arguments, .. } => format!("{name} {arguments}"),
-        ItemKind::Decided { title, .. } => title.clone(),
-        ItemKind::Asked { question, answer, .. } => format!("{question} {answer}"),
-        ItemKind::Check { run } => format!("{} {}", run.name, run.findings),
-        ItemKind::PlanDecided { .. }
-        | ItemKind::Ended { .. }
-        | ItemKind::Undone { .. }
-        | ItemKind::Redone { .. }
-        | ItemKind::Rewound { .. }
-        | ItemKind::Exported { .. } => String::new(),
-    }
-}
-
 fn line_text(line: &Line<'_>) -> String {
     line.spans.iter().map(|span| span.content.as_ref()).collect()
-}
-
-/// Gives the occurrences of a text in a drawn row their own look.
-fn mark_hits(buffer: &mut Buffer, row: Rect, line: &Line<'_>, needle: &str, style: ratatui::style::Style) {
-    use crate::tui::text::wrap::width;
-    let text = line_text(line);
-    let lower = text.to_lowercase();
-    if lower.len() != text.len() {
-        return;
-    }
-    for (at, hit) in lower.match_indices(needle) {
-        let before = text.get(..at).map_or(0, width);
-        let long = text.get(at..at + hit.len()).map_or(0, width);
-        let x = row.x.saturating_add(GUTTER).saturating_add(u16::try_from(before).unwrap_or(u16::MAX));
-        let hit = Rect { x, y: row.y, width: u16::try_from(long).unwrap_or(0), height: 1 };
-        buffer.set_style(hit.intersection(row), style);
-    }
 }

@@ -45,8 +45,8 @@ pub fn foldable(kind: &ItemKind) -> bool {
 pub fn silent(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Call { answer: Some(answer), .. } => answer.display == Display::Quiet,
-        // What was allowed is told by the call that then ran.
-        ItemKind::Decided { decision, .. } => *decision == Decision::Allow,
+        // What was allowed once is told by the call that then ran, and a refusal by its answer.
+        ItemKind::Decided { decision, .. } => !matches!(decision, Decision::AllowFurther { .. }),
         _ => false,
     }
 }
@@ -88,7 +88,7 @@ pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
             calls::lines(call, name, arguments, answer.as_ref(), around)
         }
         ItemKind::Change { change } => vec![change_line(change, around)],
-        ItemKind::Decided { title, decision, .. } => decided(title, decision, around),
+        ItemKind::Decided { decision, .. } => decided(decision, around),
         ItemKind::Asked { question, answer, .. } => {
             let mut out = marked("?", Role::Accent, &clean(question), Role::Text, around);
             out.extend(marked("→", Role::Accent, &clean(answer), Role::Text, around));
@@ -201,24 +201,13 @@ pub fn letter(kind: ChangeKind) -> (&'static str, Role) {
     }
 }
 
-fn decided(title: &str, decision: &Decision, around: Around<'_>) -> Vec<Line<'static>> {
-    let title = single_line(title);
-    match decision {
-        Decision::Allow => Vec::new(),
-        Decision::AllowFurther { scope, lifetime } => {
-            let until = match lifetime {
-                Lifetime::Session => "in this session",
-                Lifetime::Project => "in this project",
-            };
-            marked("✓", Role::Success, &single_line(&format!("allowed {until}: {scope}")), Role::Dim, around)
-        }
-        Decision::Deny { comment: None } => {
-            marked("✗", Role::Warning, &format!("not allowed: {title}"), Role::Dim, around)
-        }
-        Decision::Deny { comment: Some(comment) } => {
-            marked("✗", Role::Warning, &format!("not allowed: {title}: {}", clean(comment)), Role::Dim, around)
-        }
-    }
+fn decided(decision: &Decision, around: Around<'_>) -> Vec<Line<'static>> {
+    let Decision::AllowFurther { scope, lifetime } = decision else { return Vec::new() };
+    let until = match lifetime {
+        Lifetime::Session => "in this session",
+        Lifetime::Project => "in this project",
+    };
+    marked("✓", Role::Success, &single_line(&format!("allowed {until}: {scope}")), Role::Dim, around)
 }
 
 fn plan_decided(decision: &PlanDecision, around: Around<'_>) -> Vec<Line<'static>> {

@@ -2,7 +2,7 @@
 //!
 //! Nothing here allows anything by itself: a key decides only when the dialog listens and is in sight.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::KeyEvent;
 
 use crate::domain::{Decision, Op, PlanDecision};
 use crate::tui::cmd::Cmd;
@@ -162,10 +162,9 @@ fn plan_key(model: &mut Model, action: Option<Action>) -> Vec<Cmd> {
         Some(Action::PageUp | Action::Top) => dialog.step_chosen(isize::MIN / 2, count),
         Some(Action::MoveUp) => dialog.move_step(-1),
         Some(Action::MoveDown) => dialog.move_step(1),
+        Some(Action::Remove) if dialog.remove_step() => {}
         Some(Action::Remove) => {
-            if !dialog.remove_step() {
-                model.warn("a plan has at least one step", Some("send it back with a comment instead"));
-            }
+            model.warn("a plan has at least one step", Some("send it back with a comment instead"));
         }
         Some(Action::EditEntry) => {
             let words = dialog.steps.get(at).cloned().unwrap_or_default();
@@ -209,7 +208,6 @@ fn field_key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Op
         (None, Some(edit)) => {
             field.text.edit(edit);
         }
-        (None, None) if key.code == KeyCode::Tab => {}
         (None, None) => {}
     }
     Vec::new()

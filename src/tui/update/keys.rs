@@ -2,20 +2,17 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::domain::Op;
 use crate::domain::op::StepMark;
 use crate::tui::cmd::Cmd;
 use crate::tui::commands;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{Leaving, Model};
-use crate::tui::msg::{After, Ask};
-use crate::tui::overlays::completion::Kind;
-use crate::tui::overlays::{Choice, Completion, Overlay};
+use crate::tui::overlays::Overlay;
 use crate::tui::panes::composer::Edit;
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::view::layout::Focus;
 
-use super::{dialogs, overlays, review};
+use super::{completion, dialogs, overlays, review};
 
 /// From this likeness on, from 0 to 1, a mistyped command is taken for another.
 const LIKELY: f64 = 0.75;
@@ -63,7 +60,7 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Vec<Cmd> {
             (None, Some(c)) => {
                 model.focus_on(Focus::Composer);
                 model.composer.insert_char(c);
-                refresh_completion(model)
+                completion::refresh(model)
             }
             (None, None) => Vec::new(),
         },
@@ -114,7 +111,7 @@ fn composer_key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed:
         && let Some(action) = model.settings.keys.lookup(Context::Completion, key)
         && matches!(action, Action::Accept | Action::Next | Action::Previous | Action::Dismiss)
     {
-        return completion_key(model, key, action);
+        return completion::key(model, key, action);
     }
     if let Some(action) = action {
         match action {
@@ -134,7 +131,7 @@ fn composer_key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed:
         }
         (None, None) => return Vec::new(),
     }
-    refresh_completion(model)
+    completion::refresh(model)
 }
 
 /// Keys of writing, as shells and editors have them; they are no part of the key table.
@@ -183,7 +180,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
         Action::CycleMode => return model.cycle_mode(),
         Action::Newline => {
             model.composer.edit(Edit::Newline);
-            return refresh_completion(model);
+            return completion::refresh(model);
         }
         Action::HistoryPrevious => {
             if !model.composer.edit(Edit::Up) {
@@ -219,7 +216,7 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Cmd> {
             if model.composer.is_empty() {
                 model.composer.set("/");
             }
-            return refresh_completion(model);
+            return completion::refresh(model);
         }
         Action::ThemePicker => model.open_theme_picker(),
         Action::SettingsScreen => return model.open_settings(),
@@ -348,7 +345,7 @@ fn mark_step(model: &mut Model, action: Action) -> Vec<Cmd> {
     }
 }
 
-fn send(model: &mut Model) -> Vec<Cmd> {
+pub(super) fn send(model: &mut Model) -> Vec<Cmd> {
     if let Some(before) = model.rewriting.take() {
         let text = model.composer.text();
         model.composer.clear();
@@ -411,99 +408,4 @@ fn search_key(model: &mut Model, action: Option<Action>, typed: Option<char>, er
         model.tell(&format!("`{}` was not found further", single_line(&needle)));
     }
     Vec::new()
-}
-
-fn completion_key(model: &mut Model, key: KeyEvent, action: Action) -> Vec<Cmd> {
-    let Some(popup) = &mut model.completion else { return Vec::new() };
-    match action {
-        Action::Next => popup.step(1),
-        Action::Previous => popup.step(-1),
-        Action::Dismiss => model.completion = None,
-        _ => return accept_completion(model, key.code == KeyCode::Enter),
-    }
-    Vec::new()
-}
-
-/// Takes the chosen completion; Enter also sends a command that is complete with it.
-pub fn accept_completion(model: &mut Model, enter: bool) -> Vec<Cmd> {
-    let Some(popup) = model.completion.take() else { return Vec::new() };
-    let Some(choice) = popup.chosen() else { return Vec::new() };
-    let characters = popup.typed.chars().count();
-    match popup.kind {
-        Kind::Command => {
-            model.composer.complete(characters, &choice.label);
-            let ready = commands::find(&choice.label).is_some_and(|c| !c.usage.contains(' ') || c.usage.contains('['));
-            if enter && ready {
-                return send(model);
-            }
-            model.composer.insert_char(' ');
-        }
-        Kind::Argument => {
-            model.composer.complete(characters, &choice.label);
-            if enter {
-                return send(model);
-            }
-        }
-        Kind::File => {
-            model.composer.complete(characters, &choice.label);
-            model.composer.insert_char(' ');
-        }
-    }
-    refresh_completion(model)
-}
-
-/// Opens, narrows or closes the popup by what stands before the caret.
-pub fn refresh_completion(model: &mut Model) -> Vec<Cmd> {
-    let before = model.composer.before_caret();
-    let old = model.completion.take();
-    let mut commands_out = Vec::new();
-    let popup = if let Some(rest) = before.strip_prefix('/').filter(|_| model.composer.caret_in_first_line()) {
-        slash(model, rest)
-    } else {
-        let word = before.rsplit(char::is_whitespace).next().unwrap_or("");
-        match word.strip_prefix('@') {
-            Some(typed) => mention(model, typed, &mut commands_out),
-            None => None,
-        }
-    };
-    model.completion = popup.map(|mut popup| {
-        if let Some(old) = &old {
-            popup.keep_choice(old);
-        }
-        popup
-    });
-    commands_out
-}
-
-fn slash(model: &Model, rest: &str) -> Option<Completion> {
-    match rest.split_once(' ') {
-        None if rest.contains('/') => None,
-        None => {
-            let all: Vec<Choice> = commands::COMMANDS.iter().map(|c| Choice::new(c.name, c.about)).collect();
-            let exact = commands::find(rest).filter(|c| c.name != rest).map(|c| Choice::new(c.name, c.about));
-            Completion::new(Kind::Command, rest, &all)
-                .or_else(|| exact.and_then(|choice| Completion::new(Kind::Command, "", &[choice])))
-        }
-        Some((name, argument)) => {
-            let command = commands::find(name)?;
-            let popup = Completion::new(Kind::Argument, argument, &(command.complete)(model, argument))?;
-            let done = popup.choices().len() == 1 && popup.chosen().is_some_and(|c| c.label == argument);
-            (!done).then_some(popup)
-        }
-    }
-}
-
-fn mention(model: &mut Model, typed: &str, commands_out: &mut Vec<Cmd>) -> Option<Completion> {
-    let Some(files) = &model.files else {
-        match model.session {
-            Some(session) => commands_out.push(Cmd::Ask { op: Op::ListFiles { session }, ask: Ask::Files }),
-            None if model.opening == crate::tui::model::Opening::None => {
-                commands_out.push(model.start_session(After::Files));
-            }
-            None => {}
-        }
-        return None;
-    };
-    let all: Vec<Choice> = files.iter().map(|path| Choice::new(path.as_str(), "")).collect();
-    Completion::new(Kind::File, typed, &all)
 }

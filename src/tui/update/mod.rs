@@ -1,6 +1,7 @@
 //! What each message does to the model. No I/O, no clock: wishes leave as commands.
 
-pub(in crate::tui) mod dialogs;
+mod completion;
+mod dialogs;
 mod engine;
 mod keys;
 mod mouse;

@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::overlays::Overlay;
 use crate::tui::view::layout::Focus;
 
-use super::{keys, review};
+use super::{completion, review};
 
 /// Rows that one notch of the wheel moves.
 const NOTCH: isize = 3;
@@ -66,7 +66,7 @@ fn click(model: &mut Model, at: Position) -> Vec<Cmd> {
         && areas.popup.contains(at)
     {
         let row = usize::from(at.y - areas.popup.y) + areas.popup_from;
-        return if popup.select(row) { keys::accept_completion(model, false) } else { Vec::new() };
+        return if popup.select(row) { completion::accept(model, false) } else { Vec::new() };
     }
     if areas.dialog.contains(at) {
         model.focus_on(Focus::Dialog);

@@ -10,7 +10,7 @@ use crate::tui::overlays::{Choice, Overlay, Pick, Question};
 use crate::tui::panes::format::{bytes, plural};
 use crate::tui::text::sanitize::single_line;
 
-use super::{dialogs, engine, keys};
+use super::{completion, dialogs, engine};
 
 /// Takes an answer in.
 pub fn answered(model: &mut Model, ask: Ask, result: Result<Reply, Fault>) -> Vec<Cmd> {
@@ -78,7 +78,7 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
         }
         (Ask::Files, Reply::Files { files }) => {
             model.files = Some(files);
-            keys::refresh_completion(model)
+            completion::refresh(model)
         }
         (Ask::File(_), Reply::File { file }) => {
             model.code.answered(&file);

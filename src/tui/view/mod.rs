@@ -1,6 +1,7 @@
 //! The screen as a function of the model. What it writes back are positions for the mouse and
 //! wrapped text that panes keep.
 
+mod keys;
 pub mod layout;
 mod welcome;
 
@@ -12,15 +13,14 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::QueueHold;
-use crate::tui::dialogs::draw as dialog;
+use crate::tui::dialogs::{self, draw as dialog};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::{Leaving, Model, Weight};
 use crate::tui::overlays::draw as overlay;
-use crate::tui::overlays::{Listed, Overlay};
 use crate::tui::panes::chat::{ChatFrame, Moved};
 use crate::tui::panes::code::CodeScene;
 use crate::tui::panes::format::plural;
-use crate::tui::panes::review::{Hand, Review, ReviewScene};
+use crate::tui::panes::review::{Hand, ReviewScene};
 use crate::tui::panes::status::{self, Pulling, StatusScene};
 use crate::tui::panes::steps::{self, StepsScene};
 use crate::tui::text::sanitize::{clean, single_line};
@@ -49,7 +49,7 @@ pub fn view(model: &mut Model, buffer: &mut Buffer) -> Frame {
         return Frame::default();
     }
     let notes = notes(model, screen.width);
-    let sheet = dialog::sheet(model, screen.width);
+    let sheet = dialogs::sheet(model, screen.width);
     let wants = Wants {
         dialog_rows: sheet.as_ref().map_or(0, dialog::Sheet::rows),
         code: model.code_shown(),
@@ -291,7 +291,7 @@ fn draw_composer(model: &mut Model, area: Rect, buffer: &mut Buffer) -> Option<P
 }
 
 fn draw_status(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let keys = keys_now(model);
+    let keys = keys::now(model);
     status::draw(
         area,
         buffer,
@@ -309,118 +309,4 @@ fn draw_status(model: &Model, area: Rect, buffer: &mut Buffer) {
             sandbox: model.description.as_ref().and_then(|description| description.sandbox.as_deref()),
         },
     );
-}
-
-/// The keys that matter now, most important first.
-fn keys_now(model: &Model) -> Vec<(String, &'static str)> {
-    let context = model.context();
-    let mut keys = Vec::new();
-    let mut add = |action: Action, about: &'static str| {
-        let key = model.key_of(context, action);
-        if !key.is_empty() {
-            keys.push((key, about));
-        }
-    };
-    match context {
-        Context::Confirm => {
-            add(Action::Confirm, "yes");
-            add(Action::Deny, "no");
-        }
-        Context::List => {
-            let listed = match &model.overlay {
-                Some(Overlay::Picker(picker)) => Some(picker.listed),
-                _ => None,
-            };
-            match listed {
-                Some(Listed::Queue) => {
-                    add(Action::Accept, "change");
-                    add(Action::MoveUp, "up");
-                    add(Action::MoveDown, "down");
-                    add(Action::Remove, "drop");
-                    add(Action::Hold, "hold");
-                }
-                Some(Listed::Permissions) => add(Action::Remove, "take back"),
-                Some(Listed::Other) => add(Action::Accept, "take"),
-                None => {}
-            }
-            add(Action::Dismiss, "close");
-        }
-        // The screen shows its own.
-        Context::Settings => {}
-        Context::Search => {
-            add(Action::SearchNext, "next");
-            add(Action::Dismiss, "close");
-        }
-        Context::Composer => {
-            if model.dialog.is_some() {
-                add(Action::FocusDialog, "answer");
-            }
-            if model.is_running() && !model.composer.is_empty() {
-                add(Action::Send, "queue it");
-                add(Action::Steer, "send now");
-            } else if model.is_running() {
-                add(Action::Cancel, "stop");
-            } else if model.failed_turn().is_some() {
-                add(Action::Retry, "try again");
-            } else if !model.composer.is_empty() {
-                add(Action::Send, "send");
-            }
-            if model.to_review().is_some() {
-                add(Action::Review, "review");
-            }
-            if model.code_shown() && model.areas.code.is_empty() {
-                add(Action::FocusCode, "code");
-            } else if model.areas.chat.is_empty() {
-                add(Action::FocusChat, "chat");
-            }
-            add(Action::Help, "keys");
-            add(Action::CycleMode, "mode");
-            add(Action::FocusNext, "panes");
-        }
-        Context::Chat => {
-            if model.failed_turn().is_some() {
-                add(Action::Retry, "try again");
-            }
-            add(Action::CopyMessage, "copy");
-            add(Action::FoldItem, "unfold");
-            add(Action::Search, "search");
-            add(Action::FocusComposer, "write");
-        }
-        Context::Code => {
-            add(Action::ToggleDiff, "changes");
-            add(Action::NextFile, "next file");
-            add(Action::CopyCode, "copy");
-            add(Action::FocusComposer, "write");
-        }
-        Context::Steps => {
-            if model.is_running() {
-                add(Action::SkipStep, "leave out");
-                add(Action::RedoStep, "do again");
-            }
-            add(Action::FocusComposer, "write");
-        }
-        Context::Approval | Context::Question | Context::Plan => {
-            add(Action::Leave, "later");
-            add(Action::CycleMode, "mode");
-        }
-        Context::Field => add(Action::Dismiss, "back"),
-        Context::Review => {
-            add(Action::AcceptHunk, "accept");
-            add(Action::RejectHunk, "reject");
-            add(Action::EditHunk, "edit");
-            add(Action::CommentHunk, "comment");
-            add(Action::FinishReview, "finish");
-            add(Action::SendReview, "send");
-        }
-        Context::Editor => {
-            let comments = model.review.as_ref().is_some_and(Review::comments);
-            add(if comments { Action::Send } else { Action::Accept }, "keep");
-            add(Action::Dismiss, "back");
-            if model.settings.editor.is_some() {
-                add(Action::ExternalEditor, "your editor");
-            }
-        }
-        _ => add(Action::FocusComposer, "write"),
-    }
-    keys
 }
