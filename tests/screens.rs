@@ -800,3 +800,136 @@ fn every_small_size_draws() {
         }
     }
 }
+
+/// A review of two files after a turn, with verdicts of all kinds.
+fn reviewing(player: &mut Player) {
+    player.working();
+    player.glimpse(Glimpse::FileDropped { path: path("README.md") });
+    player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Completed });
+    let commands = player.send(Msg::Key(KeyEvent::new(KeyCode::Char('r'), KeyModifiers::ALT)));
+    assert!(matches!(&commands[..], [Cmd::Ask { op: Op::ReviewTurn { turn: None, .. }, .. }]), "{commands:?}");
+    player.answer(Ask::OpenReview, Reply::Review { review: a_review(), refused: None });
+}
+
+fn a_review() -> TurnReview {
+    let line = |kind, number, text: &str| HunkLine { kind, old: Some(number), new: Some(number), text: text.into() };
+    let hunk = |id, verdict: Option<HunkVerdict>, comment: Option<&str>| HunkReview {
+        id: HunkId(id),
+        header: format!("@@ -{id}2,1 +{id}2,1 @@"),
+        lines: vec![
+            line(LineKind::Same, 11, "fn count(text: &str) -> usize {"),
+            line(LineKind::Removed, 12, "    text.split(' ').count()"),
+            line(LineKind::Added, 12, "    text.split_whitespace().count()\u{1b}[2J\u{202e}"),
+            line(LineKind::Same, 13, "}"),
+        ],
+        after: "    text.split_whitespace().count()\n".into(),
+        verdict,
+        comment: comment.map(str::to_owned),
+    };
+    let mine = HunkVerdict::Edit { text: "    words(text).count()\n".into() };
+    let first = vec![hunk(1, Some(HunkVerdict::Accept), None), hunk(2, Some(mine), None), hunk(3, None, None)];
+    let second = vec![hunk(1, Some(HunkVerdict::Reject), Some("a test for tabs is missing")), hunk(2, None, None)];
+    let file = |name: &str, kind, hunks| FileReview { path: path(name), kind, hunks };
+    let files =
+        vec![file("src/main.rs", ChangeKind::Modified, first), file("tests/words.rs", ChangeKind::Created, second)];
+    TurnReview { turn: TurnId(1), files }
+}
+
+#[test]
+fn hunks_with_their_verdicts() {
+    snapshots("review", reviewing);
+}
+
+#[test]
+fn lines_of_ones_own_in_a_review() {
+    snapshots("review_lines", |player| {
+        reviewing(player);
+        player.key(KeyCode::Char('e'));
+        player.write("// as before\n");
+    });
+}
+
+#[test]
+fn a_review_is_offered_and_takes_no_focus() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    assert!(!player.screen(160, 50).contains("to review"), "not while the turn runs");
+    player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Completed });
+    let screen = player.screen(160, 50);
+    assert!(screen.contains("1 file to review") && screen.contains("alt-r review"), "{screen}");
+    player.write("and");
+    assert!(player.screen(160, 50).contains("❯ and"), "keys still write a message");
+    player.fact(FactBody::ReviewFinished { turn: TurnId(1) });
+    assert!(!player.screen(160, 50).contains("to review"));
+    let mut player = Player::new("kiln-dark");
+    player.model.settings.review = kiln::domain::Review::Off;
+    player.working();
+    player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Completed });
+    assert!(!player.screen(160, 50).contains("to review"));
+}
+
+#[test]
+fn keys_and_clicks_judge_the_hunk_under_the_hand() {
+    let judged = |commands: &[Cmd], name: &str, ids: &[u32], verdict: &HunkVerdict| match commands {
+        [Cmd::Ask { op: Op::JudgeHunks { path, hunks, verdict: given, .. }, ask: Ask::Review }] => {
+            let ids: Vec<HunkId> = ids.iter().map(|id| HunkId(*id)).collect();
+            path.as_str() == name && *hunks == ids && given == verdict
+        }
+        _ => false,
+    };
+    let mut player = Player::new("kiln-dark");
+    player.draw(160, 50);
+    reviewing(&mut player);
+    let commands = player.key(KeyCode::Char('a'));
+    assert!(judged(&commands, "src/main.rs", &[3], &HunkVerdict::Accept), "the first open hunk: {commands:?}");
+    let commands = player.key(KeyCode::Char('r'));
+    assert!(judged(&commands, "tests/words.rs", &[2], &HunkVerdict::Reject), "then the next open one: {commands:?}");
+    player.key(KeyCode::Char('k'));
+    let commands = player.send(Msg::Key(KeyEvent::new(KeyCode::Char('A'), KeyModifiers::SHIFT)));
+    assert!(matches!(&commands[..], [Cmd::Ask { op: Op::JudgeHunks { hunks, .. }, .. }] if hunks.is_empty()));
+    // A comment, kept by enter.
+    player.key(KeyCode::Char('c'));
+    player.write("why?");
+    let commands = player.key(KeyCode::Enter);
+    assert!(
+        matches!(&commands[..], [Cmd::Ask { op: Op::CommentHunk { comment, .. }, .. }] if comment.contains("why?")),
+        "{commands:?}"
+    );
+    // Lines of one's own: enter is a new line, ctrl-s keeps them.
+    player.key(KeyCode::Char('h'));
+    player.key(KeyCode::Char('e'));
+    player.write("one");
+    player.key(KeyCode::Enter);
+    let commands = player.send(Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+    let text = "one\n    text.split_whitespace().count()\n".to_owned();
+    assert!(judged(&commands, "src/main.rs", &[1], &HunkVerdict::Edit { text }), "{commands:?}");
+    // The words at the hunk can be clicked.
+    let screen = player.screen(160, 50);
+    let (row, line) = screen.lines().enumerate().find(|(_, line)| line.contains("r reject")).unwrap();
+    let column = line.chars().count() - line.split("r reject").nth(1).unwrap().chars().count() - 2;
+    let commands = player.send(Msg::Mouse(crossterm::event::MouseEvent {
+        kind: crossterm::event::MouseEventKind::Down(crossterm::event::MouseButton::Left),
+        column: column as u16,
+        row: row as u16,
+        modifiers: KeyModifiers::NONE,
+    }));
+    assert!(
+        matches!(&commands[..], [Cmd::Ask { op: Op::JudgeHunks { verdict: HunkVerdict::Reject, .. }, .. }]),
+        "{commands:?}"
+    );
+    let commands = player.key(KeyCode::Enter);
+    assert!(commands.iter().any(|c| matches!(c, Cmd::Ask { op: Op::FinishReview { .. }, .. })), "{commands:?}");
+    assert!(player.model.review.is_none());
+}
+
+#[test]
+fn a_verdict_that_was_refused_is_told_and_a_new_turn_puts_the_review_away() {
+    let mut player = Player::new("kiln-dark");
+    reviewing(&mut player);
+    let fault = Fault::new(FaultClass::Invalid, "hunk 3 of `src/main.rs` no longer fits");
+    player.answer(Ask::Review, Reply::Review { review: a_review(), refused: Some(fault) });
+    assert!(player.screen(80, 24).contains("no longer fits"));
+    player.turn(2, "go on");
+    assert!(player.model.review.is_none());
+    assert_eq!(player.model.context(), kiln::tui::keymap::Context::Composer);
+}

@@ -17,8 +17,8 @@ use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use super::{hooking, instructions, subagent};
 use crate::domain::{
-    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, Question,
-    StepId, StepState, Touch,
+    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, ProjectPath,
+    Question, Review, StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -75,17 +75,9 @@ pub async fn permit(
     arguments: &Value,
     touches: Vec<Touch>,
 ) -> Result<Option<ToolAnswer>, Stop> {
-    let rights = turn.person.rights.borrow().clone();
     let awaits_plan = turn.awaits_plan();
-    let mode = if awaits_plan { Mode::ReadOnly } else { rights.mode };
-    let circumstances = Circumstances {
-        mode,
-        grants: &rights.grants,
-        trust: rights.trust,
-        confinement: rights.confinement,
-        root: Some(turn.input.root.path()),
-    };
-    let (reason, offers) = match policy::verdict(&touches, &circumstances) {
+    let mode = if awaits_plan { Mode::ReadOnly } else { turn.person.rights.borrow().mode };
+    let (reason, offers) = match judge(turn, &touches, mode) {
         Verdict::Allow { .. } => return Ok(None),
         Verdict::Deny { .. } if awaits_plan => {
             let text = "nothing is changed before the person approved the plan; look around, then call `set_plan`";
@@ -94,28 +86,102 @@ pub async fn permit(
         Verdict::Deny { reason } => return Ok(Some(ToolAnswer::refusal(format!("not allowed: {reason}")))),
         Verdict::Ask { reason, offers } => (reason, offers),
     };
+    let preview = match changes(turn, call, arguments, &touches).await? {
+        // A call that would come to nothing is not worth the person's time.
+        Err(refusal) => return Ok(Some(ToolAnswer::refusal(refusal))),
+        Ok(changes) if changes.is_empty() => preview(arguments, &touches),
+        Ok(changes) => changes,
+    };
     let request = ApprovalRequest {
         turn: turn.input.turn,
         call: CallId::new(call.id.clone()),
         tool: call.name.clone(),
         title: title(&call.name, &touches),
-        preview: preview(arguments, &touches),
+        preview,
         touches,
         reason,
         offers,
     };
+    Ok(approved(turn, request).await?.err().map(ToolAnswer::refusal))
+}
+
+/// Asks the policy, and the person where the policy says so, for a file that a model gives in its text. The inner
+/// error is in words for the model.
+pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> Result<Result<(), String>, Stop> {
+    let touches = vec![Touch::Write { path: path.clone() }];
+    let mode = turn.person.rights.borrow().mode;
+    let (reason, offers) = match judge(turn, &touches, mode) {
+        Verdict::Allow { .. } => return Ok(Ok(())),
+        Verdict::Deny { reason } => return Ok(Err(format!("`{path}` was not written: {reason}"))),
+        Verdict::Ask { reason, offers } => (reason, offers),
+    };
+    let (root, wished) = (Arc::clone(&turn.input.root), path.clone());
+    let before = match blocking(move || root.read(&wished)).await.map_err(internal)? {
+        Ok(before) => before,
+        Err(error) => return Ok(Err(format!("`{path}` was not written: {error}"))),
+    };
+    turn.files_asked += 1;
+    let request = ApprovalRequest {
+        turn: turn.input.turn,
+        call: CallId::new(format!("file-{}-{}", turn.input.turn, turn.files_asked)),
+        tool: "write_file".to_owned(),
+        title: title("write_file", &touches),
+        preview: vec![tools::preview::diff(path, before.as_deref(), Some(content.as_bytes()))],
+        touches,
+        reason,
+        offers,
+    };
+    Ok(approved(turn, request).await?.map_err(|refusal| format!("`{path}`: {refusal}")))
+}
+
+/// The policy's word, and that of a person who looks at changes before they are written.
+fn judge(turn: &Turn, touches: &[Touch], mode: Mode) -> Verdict {
+    let rights = turn.person.rights.borrow();
+    let circumstances = Circumstances {
+        mode,
+        grants: &rights.grants,
+        trust: rights.trust,
+        confinement: rights.confinement,
+        root: Some(turn.input.root.path()),
+    };
+    let writes = touches.iter().any(|touch| matches!(touch, Touch::Write { .. }));
+    match policy::verdict(touches, &circumstances) {
+        Verdict::Allow { .. } if writes && rights.review == Review::Before => {
+            Verdict::Ask { reason: "you review changes before they are written".to_owned(), offers: Vec::new() }
+        }
+        verdict => verdict,
+    }
+}
+
+/// What a call that writes files would make of them; the inner error is its refusal.
+async fn changes(
+    turn: &Turn,
+    call: &Call,
+    arguments: &Value,
+    touches: &[Touch],
+) -> Result<Result<Vec<Content>, String>, Stop> {
+    let writes = touches.iter().any(|touch| matches!(touch, Touch::Write { .. }));
+    let Some(tool) = turn.toolbox.find(&call.name).filter(|_| writes) else { return Ok(Ok(Vec::new())) };
+    let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
+    let arguments = arguments.clone();
+    let work = move || tool.preview(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen });
+    blocking(work).await.map_err(internal)
+}
+
+/// Waits for the person's word; the inner error is what the model hears of a refusal.
+async fn approved(turn: &mut Turn, request: ApprovalRequest) -> Result<Result<(), String>, Stop> {
     let (answer, decided) = oneshot::channel();
     turn.out.phase(Phase::AwaitingPerson);
     turn.out.ask(Asking::Approval { request, answer }).await;
-    match wait(turn, decided).await? {
-        Some(Decision::Allow | Decision::AllowFurther { .. }) => Ok(None),
+    Ok(match wait(turn, decided).await? {
+        Some(Decision::Allow | Decision::AllowFurther { .. }) => Ok(()),
         Some(Decision::Deny { comment: Some(comment) }) => {
-            Ok(Some(ToolAnswer::refusal(format!("the person did not allow this and says: {comment}"))))
+            Err(format!("the person did not allow this and says: {comment}"))
         }
         Some(Decision::Deny { comment: None }) | None => {
-            Ok(Some(ToolAnswer::refusal("the person did not allow this; find another way, or ask what they want")))
+            Err("the person did not allow this; find another way, or ask what they want".to_owned())
         }
-    }
+    })
 }
 
 /// Waits for the person, or for the end of the turn.

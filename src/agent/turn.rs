@@ -12,6 +12,7 @@ use super::loops::Circles;
 use super::memory::Memory;
 use super::person::Person;
 use super::report::Reporter;
+use super::runner;
 use crate::domain::model::Prices;
 use crate::domain::op::StepMark;
 use crate::domain::{
@@ -88,6 +89,8 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
+    /// Files given in text that the person was asked about.
+    pub files_asked: u32,
     pub checkpoints: Checkpoints,
     /// The standing instructions, Kiln's own and those of files.
     pub system: String,
@@ -138,6 +141,7 @@ impl Turn {
             person,
             toolbox,
             plan_approved: false,
+            files_asked: 0,
             checkpoints,
             system: String::new(),
             told_folders: BTreeSet::new(),
@@ -280,6 +284,12 @@ impl Turn {
 
     /// Writes a file and publishes it; the refusal is worded for the model.
     pub async fn write_file(&mut self, path: ProjectPath, content: String) -> Result<(), String> {
+        match runner::permit_file(self, &path, &content).await {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => return Err(refusal),
+            // The turn ends at its next step.
+            Err(_) => return Err("the turn was stopped".to_owned()),
+        }
         self.before_write(None).await;
         let root = self.input.root.clone();
         let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;

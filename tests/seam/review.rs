@@ -1,7 +1,8 @@
 //! The review of a turn: hunks with verdicts, files that follow them, and what the model hears.
 
 use kiln::domain::{
-    Author, FaultClass, FileReview, HunkId, HunkVerdict, ItemKind, Op, Reply, TurnId, TurnProtocol, TurnReview,
+    Author, CallId, Content, Decision, Event, FactBody, FaultClass, FileReview, HunkId, HunkVerdict, ItemKind, Mode,
+    Op, Reply, Review, TurnId, TurnOutcome, TurnProtocol, TurnReview,
 };
 
 use crate::world::{Play, World, call, text};
@@ -214,4 +215,74 @@ async fn nothing_is_written_while_a_turn_runs_or_for_a_turn_that_is_past() {
     assert_eq!(world.file("list.txt").as_deref(), Some(AFTER));
     let past = world.told(Op::ReviewTurn { session, turn: Some(TurnId(1)) }).await.unwrap();
     assert_eq!(review_of(past).files.len(), 3, "but it can be looked at");
+}
+
+fn asks(event: &Event) -> bool {
+    matches!(event, Event::Fact(fact) if matches!(fact.body, FactBody::ApprovalAsked { .. }))
+}
+
+/// The diffs that the person is shown, and the call that waits.
+fn asked(world: &World) -> (CallId, Vec<String>) {
+    let request = &world.view.state.approvals[0];
+    let diffs = request.preview.iter().map(|content| match content {
+        Content::Diff { path, text } => format!("{path}\n{text}"),
+        other => panic!("no diff: {other:?}"),
+    });
+    (request.call.clone(), diffs.collect())
+}
+
+async fn decide(world: &mut World, call: CallId, decision: Decision) {
+    world.told(Op::Decide { session: world.session(), call, decision }).await.unwrap();
+}
+
+#[tokio::test]
+async fn reviewing_before_every_change_waits_with_its_diff() {
+    let patch = "*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n+ONE\n*** Add File: b.txt\n+b\n*** End Patch";
+    let plays = vec![
+        call(&[("read_file", r#"{"path":"a.txt"}"#)]),
+        call(&[("write_file", r#"{"path":"new.txt","content":"fresh\n"}"#)]),
+        call(&[("edit_file", r#"{"path":"a.txt","edits":[{"search":"not there","replace":"x"}]}"#)]),
+        call(&[("apply_patch", &serde_json::json!({ "patch": patch }).to_string())]),
+        text("Done."),
+    ];
+    let mut world = World::reviewing(Review::Before, TurnProtocol::Tools, plays).await;
+    std::fs::write(world.project().join("a.txt"), "one\ntwo\n").unwrap();
+    world.start("go").await;
+    world.until(asks).await;
+    let (call, diffs) = asked(&world);
+    assert_eq!(diffs, ["new.txt\n@@ -0,0 +1,1 @@\n+fresh"]);
+    assert_eq!(world.file("new.txt"), None, "nothing is written before the person's word");
+    decide(&mut world, call, Decision::Deny { comment: Some("call it fresh.txt".to_owned()) }).await;
+    // The edit that fits nowhere is refused without a question.
+    world.until(asks).await;
+    let (call, diffs) = asked(&world);
+    assert_eq!(diffs, ["a.txt\n@@ -1,1 +1,1 @@\n-one\n+ONE\n two", "b.txt\n@@ -0,0 +1,1 @@\n+b"]);
+    decide(&mut world, call, Decision::Allow).await;
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    assert_eq!(world.file("new.txt"), None);
+    assert_eq!(world.file("a.txt").as_deref(), Some("ONE\ntwo\n"));
+    assert_eq!(world.file("b.txt").as_deref(), Some("b\n"));
+    let told = format!("{:?}", world.requests().last().unwrap().messages);
+    assert!(told.contains("call it fresh.txt") && told.contains("was not edited"), "{told}");
+}
+
+#[tokio::test]
+async fn a_model_without_tools_waits_too_and_a_read_only_session_refuses_it() {
+    let fenced = "Here.\n\n```text note.txt\nhello\n```\n";
+    let mut world = World::reviewing(Review::Before, TurnProtocol::Fenced, vec![text(fenced)]).await;
+    world.start("go").await;
+    world.until(asks).await;
+    let (call, diffs) = asked(&world);
+    assert_eq!(diffs, ["note.txt\n@@ -0,0 +1,1 @@\n+hello"]);
+    decide(&mut world, call, Decision::Allow).await;
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    assert_eq!(world.file("note.txt").as_deref(), Some("hello\n"));
+
+    let mut world = World::new(TurnProtocol::Fenced, vec![text(fenced), text("Then not.")]).await;
+    world.open().await;
+    let session = world.session();
+    world.told(Op::SelectMode { session, mode: Mode::ReadOnly }).await.unwrap();
+    world.told(Op::Send { session, text: "go".to_owned() }).await.unwrap();
+    world.until_ended().await;
+    assert_eq!(world.file("note.txt"), None);
 }

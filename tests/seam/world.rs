@@ -10,8 +10,8 @@ use futures::{FutureExt, StreamExt, stream};
 use kiln::agent::Limits;
 use kiln::domain::op::NewProject;
 use kiln::domain::{
-    Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Saving, SessionId, SessionView, TurnOutcome, TurnProtocol,
-    Usage,
+    Event, Fault, ItemKind, ModelInfo, ModelRef, Op, Reply, Review, Saving, SessionId, SessionView, TurnOutcome,
+    TurnProtocol, Usage,
 };
 use kiln::engine::{Defaults, Engine, Events, Parts};
 use kiln::net::{Client, NetSettings};
@@ -192,6 +192,13 @@ impl World {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("project")).unwrap();
         Self::over_model(folder, TurnProtocol::Tools, None, plays, change).await
+    }
+
+    /// A world whose settings say when changes are reviewed.
+    pub async fn reviewing(review: Review, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::over_model(folder, protocol, None, plays, move |parts| parts.defaults.review = review).await
     }
 
     async fn over(folder: Arc<tempfile::TempDir>, protocol: TurnProtocol, plays: Vec<Play>) -> Self {

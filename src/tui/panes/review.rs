@@ -127,6 +127,11 @@ impl Review {
         (hunks.clone().filter(|hunk| hunk.verdict.is_some()).count(), hunks.count())
     }
 
+    /// Whether a comment is being written.
+    pub fn comments(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.about == About::Comment)
+    }
+
     /// Whether something was said that the model has to hear.
     pub fn has_words(&self) -> bool {
         let mut hunks = self.review.files.iter().flat_map(|file| &file.hunks);

@@ -3,6 +3,7 @@
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::overlays::{Listed, Overlay};
+use crate::tui::panes::review::Review;
 
 /// What a key does, in a word or two.
 type Hint = (Action, &'static str);
@@ -15,6 +16,7 @@ pub fn now(model: &Model) -> Vec<(String, &'static str)> {
         Context::List => list(model),
         Context::Chat => chat(model),
         Context::Steps => steps(model),
+        Context::Editor => editor(model),
         other => fixed(other).to_vec(),
     };
     let keys = hints.into_iter().map(|(action, about)| (model.key_of(context, action), about));
@@ -46,11 +48,17 @@ fn fixed(context: Context) -> &'static [Hint] {
             (Action::FinishReview, "finish"),
             (Action::SendReview, "send"),
         ],
-        Context::Editor => {
-            &[(Action::Accept, "keep"), (Action::Dismiss, "back"), (Action::ExternalEditor, "your editor")]
-        }
         _ => &[(Action::FocusComposer, "write")],
     }
+}
+
+fn editor(model: &Model) -> Vec<Hint> {
+    let comments = model.review.as_ref().is_some_and(Review::comments);
+    let mut hints = vec![(if comments { Action::Send } else { Action::Accept }, "keep"), (Action::Dismiss, "back")];
+    if model.settings.editor.is_some() {
+        hints.push((Action::ExternalEditor, "your editor"));
+    }
+    hints
 }
 
 fn composer(model: &Model) -> Vec<Hint> {

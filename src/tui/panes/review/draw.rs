@@ -9,7 +9,6 @@ use super::{Review, Row, shown};
 use crate::domain::{HunkLine, HunkReview, HunkVerdict, LineKind};
 use crate::tui::keymap::{Action, Context, Keymap};
 use crate::tui::panes::code::skip_columns;
-use crate::tui::panes::format::plural;
 use crate::tui::panes::items::letter;
 use crate::tui::text::highlight::style_line;
 use crate::tui::text::sanitize::single_line;
@@ -85,11 +84,12 @@ impl Review {
     fn draw_title(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let (judged, all) = self.judged();
         let dim = theme.style(Role::Dim);
-        let files = plural(self.review.files.len(), "file");
+        // The file of the hunk under the hand may have left the sight.
+        let path = self.hunk().map(|(file, _)| single_line(file.path.as_str())).unwrap_or_default();
         let state = if judged == all { "all judged".to_owned() } else { format!("{judged} of {all} hunks judged") };
         let line = Line::from(vec![
             Span::styled(" review ", theme.style(Role::Selection)),
-            Span::styled(format!(" turn {} · {files} · ", self.review.turn), dim),
+            Span::styled(format!(" {} · ", truncate(&path, usize::from(area.width / 2))), dim),
             Span::styled(state, theme.style(if judged == all { Role::Success } else { Role::Text })),
         ]);
         buffer.set_line(area.x, area.y, &line, area.width);
@@ -177,7 +177,8 @@ impl Review {
             LineKind::Added => ("+ ", Role::Added, Some(Role::AddedBg)),
             LineKind::Removed => ("− ", Role::Removed, Some(Role::RemovedBg)),
         };
-        // What does not hold any more steps back.
+        // What was rejected is there again; what does not hold any more steps back.
+        let back = back.filter(|_| hunk.verdict != Some(HunkVerdict::Reject));
         let gone = line.kind == LineKind::Added
             && matches!(hunk.verdict, Some(HunkVerdict::Reject | HunkVerdict::Edit { .. }));
         let gutter = theme.style(Role::LineNumber);
@@ -187,11 +188,12 @@ impl Review {
             buffer.set_style(place, theme.style(back));
         }
         let text = shown(&line.text);
-        let mut spans = vec![Span::styled(sign, theme.style(if gone { Role::Dim } else { text_role }))];
+        let quiet = gone || back.is_none() && line.kind != LineKind::Same;
+        let mut spans = vec![Span::styled(sign, theme.style(if quiet { Role::Dim } else { text_role }))];
         if gone {
             let style: Style = theme.style(Role::Dim).add_modifier(Modifier::CROSSED_OUT);
             spans.push(Span::styled(text, style));
-        } else if line.kind == LineKind::Removed {
+        } else if line.kind == LineKind::Removed && back.is_some() {
             spans.push(Span::styled(text, theme.style(Role::Removed)));
         } else {
             let feed = self.colours.get(at.0).and_then(|hunks| hunks.get(at.1));

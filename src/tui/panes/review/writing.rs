@@ -6,7 +6,7 @@ use ratatui::text::Span;
 
 use super::Review;
 use crate::domain::{HunkId, HunkReview, HunkVerdict, ProjectPath};
-use crate::tui::panes::composer::Composer;
+use crate::tui::panes::composer::{Composer, Edit};
 use crate::tui::text::sanitize::{clean, single_line};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::popup;
@@ -61,6 +61,7 @@ impl Writing {
         let ended = plain.is_empty() || plain.ends_with('\n');
         let mut text = Composer::new();
         text.set(plain.strip_suffix('\n').unwrap_or(&plain));
+        text.edit(Edit::TextStart);
         Some(Self { path: path.clone(), hunk: hunk.id, about: About::Lines, text, ends, ended })
     }
 
@@ -120,6 +121,9 @@ mod tests {
             let expected = if after == "\n" { "" } else { after };
             assert_eq!(writing.written(), expected);
         }
+        let mut begun = Writing::lines(&path, &hunk("b\n")).unwrap();
+        begun.text.insert_char('a');
+        assert_eq!(begun.written(), "ab\n", "writing begins at the first line");
         let mut writing = Writing::lines(&path, &hunk("")).unwrap();
         writing.text.insert_char('x');
         assert_eq!(writing.written(), "x\n");
