@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::domain::{ChangeKind, HunkId, ProjectPath, TurnId};
 
-    fn review(verdicts: [Option<HunkVerdict>; 3]) -> TurnReview {
+    fn review(verdicts: &[Option<HunkVerdict>; 3]) -> TurnReview {
         let file = |path: &str, verdicts: &[Option<HunkVerdict>]| FileReview {
             path: ProjectPath::parse(path).unwrap(),
             kind: ChangeKind::Modified,
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_hand_goes_to_what_is_open() {
-        let mut pane = Review::new(review([Some(HunkVerdict::Accept), None, None]), None);
+        let mut pane = Review::new(review(&[Some(HunkVerdict::Accept), None, None]), None);
         assert_eq!(pane.at, (0, 1), "the first hunk has its verdict");
         pane.step(true);
         assert_eq!(pane.at, (1, 0));
@@ -297,7 +297,7 @@ mod tests {
         pane.step_file(false);
         assert_eq!(pane.at, (0, 0));
         assert_eq!(pane.judged(), (1, 3));
-        pane.renew(review([Some(HunkVerdict::Accept), Some(HunkVerdict::Reject), Some(HunkVerdict::Accept)]));
+        pane.renew(review(&[Some(HunkVerdict::Accept), Some(HunkVerdict::Reject), Some(HunkVerdict::Accept)]));
         pane.to_open();
         assert_eq!(pane.at, (0, 1), "with nothing open, the next one");
     }

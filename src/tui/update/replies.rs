@@ -53,35 +53,9 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             commands
         }
         (Ask::Back(way), reply) => back::taken(model, way, reply),
-        (Ask::Checkpoints, Reply::Checkpoints { checkpoints }) => {
-            fill_picker(model, checkpoints.iter().map(back::entry).collect());
-            Vec::new()
-        }
-        (Ask::Sessions, Reply::Sessions { sessions }) => {
-            fill_picker(model, sessions.iter().map(session_entry).collect());
-            Vec::new()
-        }
-        (Ask::Connections, Reply::Connections { connections }) => {
-            fill_picker(model, crate::tui::commands::connection_entries(&connections));
-            Vec::new()
-        }
-        (Ask::Permissions, Reply::Permissions { grants, .. }) => {
-            fill_picker(model, crate::tui::commands::permission_entries(&grants));
-            Vec::new()
-        }
         (Ask::Revoke, _) => {
             model.tell("taken back; it asks again from now on");
             model.with_session(|session| Cmd::Ask { op: Op::ListPermissions { session }, ask: Ask::Permissions })
-        }
-        (Ask::Models, Reply::Models { models }) => {
-            model.known_models = models;
-            let entries = model.model_entries();
-            fill_picker(model, entries);
-            Vec::new()
-        }
-        (Ask::Files, Reply::Files { files }) => {
-            model.files = Some(files);
-            completion::refresh(model)
         }
         (Ask::File(_), Reply::File { file }) => {
             model.code.answered(&file);
@@ -111,25 +85,51 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             model.tell(&format!("`{wished}` answers from the next message on"));
             Vec::new()
         }
-        (ask, reply) => minded(model, &ask, reply),
+        (Ask::Compact, _) => {
+            model.tell(
+                "the oldest part is a summary now; `/context` shows what is in it, `/compact undo` takes it back",
+            );
+            Vec::new()
+        }
+        (ask, reply) => listed(model, &ask, reply),
     }
 }
 
-/// Answers about what the model keeps in mind.
-fn minded(model: &mut Model, ask: &Ask, reply: Reply) -> Vec<Cmd> {
+/// Answers that fill a list.
+fn listed(model: &mut Model, ask: &Ask, reply: Reply) -> Vec<Cmd> {
     match (ask, reply) {
+        (Ask::Checkpoints, Reply::Checkpoints { checkpoints }) => {
+            fill_picker(model, checkpoints.iter().map(back::entry).collect());
+            Vec::new()
+        }
+        (Ask::Sessions, Reply::Sessions { sessions }) => {
+            fill_picker(model, sessions.iter().map(session_entry).collect());
+            Vec::new()
+        }
+        (Ask::Connections, Reply::Connections { connections }) => {
+            fill_picker(model, crate::tui::commands::connection_entries(&connections));
+            Vec::new()
+        }
+        (Ask::Permissions, Reply::Permissions { grants, .. }) => {
+            fill_picker(model, crate::tui::commands::permission_entries(&grants));
+            Vec::new()
+        }
+        (Ask::Models, Reply::Models { models }) => {
+            model.known_models = models;
+            let entries = model.model_entries();
+            fill_picker(model, entries);
+            Vec::new()
+        }
+        (Ask::Files, Reply::Files { files }) => {
+            model.files = Some(files);
+            completion::refresh(model)
+        }
         (Ask::Context, Reply::Context { context }) => {
             fill_picker(model, crate::tui::commands::context_entries(&context));
             Vec::new()
         }
         (Ask::Notes, Reply::Notes { path, notes }) => {
             fill_picker(model, crate::tui::commands::note_entries(path.as_deref(), &notes));
-            Vec::new()
-        }
-        (Ask::Compact, _) => {
-            model.tell(
-                "the oldest part is a summary now; `/context` shows what is in it, `/compact undo` takes it back",
-            );
             Vec::new()
         }
         (Ask::Commands, Reply::Commands { commands }) => {
