@@ -196,7 +196,7 @@ fn the_example_holds_every_setting_and_exactly_the_defaults() {
         .shown
         .iter()
         .filter(|shown| matches!(shown.origin, Origin::File { .. }))
-        .map(|shown| shown.key.replace(".openai.", ".*."))
+        .map(|shown| shown.key.replace(".openai.", ".*.").replace(".everything.", ".*."))
         .collect();
     assert_eq!(set, KEYS.iter().map(|key| (*key).to_owned()).collect());
 }
@@ -207,12 +207,16 @@ fn the_list_of_settings_is_the_schema() {
         "model = { provider = 'a', name = 'b' }\n\
          providers.p = { base_url = 'http://h', key_env = 'K', key_name = 'k', default_model = 'm', wire = 'w' }\n\
          hooks = [{ event = 'turn_end', match = 'x', command = 'c' }]\n\
+         mcp.servers.s = { command = ['c'], url = 'http://h', env = ['E'], token_env = 'T', enabled = true }\n\
          agent = { max_output_tokens = 1, effort = 'low' }\nnetwork = { ca_file = 'f', allow = [] }",
     )
     .unwrap();
     let mut found = BTreeSet::new();
     leaves("", &toml::Value::try_from(full).unwrap(), &mut found);
-    let found: BTreeSet<String> = found.into_iter().map(|key| key.replace("providers.p.", "providers.*.")).collect();
+    let found: BTreeSet<String> = found
+        .into_iter()
+        .map(|key| key.replace("providers.p.", "providers.*.").replace("servers.s.", "servers.*."))
+        .collect();
     assert_eq!(found, KEYS.iter().map(|key| (*key).to_owned()).collect());
 }
 

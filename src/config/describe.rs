@@ -45,12 +45,13 @@ fn words(why: &str) -> Vec<String> {
 
 /// What the setting is for: the comment above its line in the example file; empty when there is none.
 pub fn about(key: &str) -> String {
-    let Some((section, leaf)) = key.rsplit_once('.') else { return String::new() };
-    let section = if section.starts_with("providers.") { "providers." } else { section };
-    let (mut here, mut words) = (false, Vec::new());
+    let (section, leaf) = key.rsplit_once('.').unwrap_or(("", key));
+    // Sections with names of the person's own have one example each.
+    let family = ["providers.", "mcp.servers."].into_iter().find(|family| section.starts_with(family));
+    let (mut here, mut words) = (section.is_empty(), Vec::new());
     for line in EXAMPLE.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            here = name == section || (section == "providers." && name.starts_with(section));
+            here = family.map_or(name == section, |family| name.starts_with(family));
             words.clear();
             continue;
         }

@@ -78,7 +78,7 @@ impl StorageError {
             }
             Self::Newer { .. } => "use the newer Kiln, or set `KILN_HOME` to another folder for this one",
             Self::Unavailable { .. } => {
-                "check that the folder exists and may be written, or set `KILN_HOME` to another"
+                "check that the folder exists, may be written and has room, or set `KILN_HOME` to another"
             }
             Self::Conflict { .. } => "open the session again; another program has written to it",
             Self::NotFound { .. } => "`kiln sessions list` shows them all",
