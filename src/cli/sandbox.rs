@@ -124,7 +124,7 @@ fn tunnel(net: Option<&Client>, granted: Vec<Destination>, running: &mut Running
 /// What to do about a refusal.
 fn hint(refusal: &Refusal) -> String {
     match refusal.why {
-        Barred::NotGranted => format!("; `--allow-host {}` grants it", refusal.place),
+        Barred::NotGranted => format!("; `--allow-host {}` grants it", refusal.destination),
         Barred::Otherwise(_) => String::new(),
     }
 }

@@ -10,18 +10,24 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::sandbox::{self, Command, Ended, Finish, Input, Policy, Running, SandboxError, Tier};
+use crate::net::tunnel::Barred;
+use crate::net::{Refusal, Tunnel};
+use crate::sandbox::{self, Command, Ended, Finish, Input, Network, Policy, Running, SandboxError, Tier};
 
 /// Characters of a background job's output that are kept to be read.
 const JOB_OUTPUT: usize = 64 * 1024;
+/// Hosts that a model is told of which a command did not reach.
+const MOST_REFUSALS: usize = 12;
 /// Background jobs of a session at a time.
 const MOST_JOBS: usize = 8;
 
 /// Whether a command is held in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Walls {
     /// As well as this machine can.
     Sandboxed,
+    /// Wholly, with a way to these hosts, which whoever starts it has to serve.
+    Reaching(Vec<String>),
     /// Not at all: the person said so.
     Open,
 }
@@ -61,8 +67,10 @@ impl Commands {
         let mut command = Command::shell(line, directory, self.environment.clone());
         command.limits.time = time;
         let mut policy = self.policy.clone();
-        if walls == Walls::Open {
-            policy.ceiling = Tier::None;
+        match walls {
+            Walls::Sandboxed => {}
+            Walls::Reaching(hosts) => policy.network = Network::Hosts(hosts),
+            Walls::Open => policy.ceiling = Tier::None,
         }
         sandbox::start(&policy, &command).await
     }
@@ -102,6 +110,18 @@ pub fn end_words(ended: &Ended) -> String {
     }
 }
 
+/// What a command tried to reach and did not, in words for the model; the first few.
+pub fn refused(tunnel: Option<&Tunnel>) -> Vec<String> {
+    let refusals = tunnel.map(Tunnel::refusals).unwrap_or_default();
+    let words = |refusal: &Refusal| match &refusal.why {
+        Barred::NotGranted => {
+            format!("note: {refusal}; if it has to, call again with `{}` in `hosts`", refusal.destination)
+        }
+        Barred::Otherwise(_) => format!("note: {refusal}"),
+    };
+    refusals.iter().take(MOST_REFUSALS).map(words).collect()
+}
+
 /// Whether a command did what it was for.
 pub fn succeeded(ended: &Ended) -> bool {
     ended.finish == Finish::Exited(0)
@@ -126,6 +146,8 @@ struct JobState {
     read: usize,
     /// Bytes that were dropped from the front of `output`.
     dropped: usize,
+    /// What it tried to reach and did not, in words.
+    refused: Vec<String>,
     end: Option<String>,
 }
 
@@ -136,13 +158,15 @@ pub struct JobReport {
     pub line: String,
     /// Output since it was read last.
     pub output: String,
+    /// What it tried to reach and did not, in words.
+    pub refused: Vec<String>,
     /// How it ended; `None` while it runs.
     pub end: Option<String>,
 }
 
 impl Jobs {
-    /// Takes a running command over; the number that it is known by.
-    pub fn adopt(&self, line: &str, running: Running) -> Result<u32, String> {
+    /// Takes a running command over, with its way to hosts; the number that it is known by.
+    pub fn adopt(&self, line: &str, running: Running, tunnel: Option<Tunnel>) -> Result<u32, String> {
         let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive = jobs.values().filter(|job| job.lock().end.is_none()).count();
         if alive >= MOST_JOBS {
@@ -151,7 +175,7 @@ impl Jobs {
         let id = jobs.keys().next_back().copied().unwrap_or(0) + 1;
         let shared = Arc::<Mutex<JobState>>::default();
         let (stop, stopped) = mpsc::channel(1);
-        let task = tokio::spawn(attend(running, Arc::clone(&shared), stopped)).abort_handle();
+        let task = tokio::spawn(attend(running, tunnel, Arc::clone(&shared), stopped)).abort_handle();
         jobs.insert(id, Job { line: line.to_owned(), shared, stop, task });
         Ok(id)
     }
@@ -164,7 +188,7 @@ impl Jobs {
         let from = state.output.ceil_char_boundary(state.read.saturating_sub(state.dropped).min(state.output.len()));
         let output = state.output.get(from..).unwrap_or_default().to_owned();
         state.read = state.dropped + state.output.len();
-        Some(JobReport { id, line: job.line.clone(), output, end: state.end.clone() })
+        Some(JobReport { id, line: job.line.clone(), output, refused: state.refused.clone(), end: state.end.clone() })
     }
 
     /// Asks a job to end; whether there is one of that number.
@@ -195,22 +219,30 @@ impl Job {
     }
 }
 
-async fn attend(mut running: Running, shared: Arc<Mutex<JobState>>, mut stopped: mpsc::Receiver<()>) {
+async fn attend(
+    mut running: Running,
+    tunnel: Option<Tunnel>,
+    shared: Arc<Mutex<JobState>>,
+    mut stopped: mpsc::Receiver<()>,
+) {
     loop {
         tokio::select! {
             Some(()) = stopped.recv() => running.kill(),
             chunk = running.chunk() => match chunk {
-                Some(bytes) => push(&shared, &String::from_utf8_lossy(&bytes)),
+                Some(bytes) => push(&shared, &String::from_utf8_lossy(&bytes), refused(tunnel.as_ref())),
                 None => break,
             },
         }
     }
     let ended = running.wait().await;
-    shared.lock().unwrap_or_else(PoisonError::into_inner).end = Some(end_words(&ended));
+    let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    state.refused = refused(tunnel.as_ref());
+    state.end = Some(end_words(&ended));
 }
 
-fn push(shared: &Mutex<JobState>, text: &str) {
+fn push(shared: &Mutex<JobState>, text: &str, refused: Vec<String>) {
     let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    state.refused = refused;
     state.output.push_str(text);
     if state.output.len() > JOB_OUTPUT * 2 {
         let from = state.output.ceil_char_boundary(state.output.len() - JOB_OUTPUT);

@@ -140,6 +140,12 @@ impl Place {
         Self::new(url.host_str()?, url.port_or_known_default()?)
     }
 
+    /// What would have to be granted for this: the host alone where its port is the usual one.
+    pub(super) fn destination(&self) -> String {
+        let host = self.host();
+        if matches!(self.port, 80 | 443) && !is_of_this_machine(&host) { host } else { self.to_string() }
+    }
+
     /// The host in canonical form.
     pub(super) fn host(&self) -> String {
         reach::canonical(&self.url)

@@ -38,6 +38,8 @@ pub struct Tunnel {
 pub struct Refusal {
     /// `host:port`.
     pub place: String,
+    /// What would have to be granted, as [`Destination::parse`] takes it.
+    pub destination: String,
     pub why: Barred,
 }
 
@@ -97,21 +99,21 @@ impl Drop for Tunnel {
 
 /// Why places were refused, by place.
 #[derive(Debug, Default)]
-struct Refusals(Mutex<BTreeMap<String, Barred>>);
+struct Refusals(Mutex<BTreeMap<String, Refusal>>);
 
 impl Refusals {
     /// Keeps one; whether it is new and there is room for it.
-    fn keep(&self, place: &str, why: &Barred) -> bool {
+    fn keep(&self, refusal: &Refusal) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.contains_key(place) || kept.len() >= MOST_REFUSALS {
+        if kept.contains_key(&refusal.place) || kept.len() >= MOST_REFUSALS {
             return false;
         }
-        kept.insert(place.to_owned(), why.clone());
+        kept.insert(refusal.place.clone(), refusal.clone());
         true
     }
 
     fn list(&self) -> Vec<Refusal> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().map(|(place, why)| Refusal { place: place.clone(), why: why.clone() }).collect()
+        kept.values().cloned().collect()
     }
 }

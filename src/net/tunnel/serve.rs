@@ -110,8 +110,8 @@ impl Gate {
 
     /// Enters a refusal, once a place.
     fn refuse(&self, place: &Place, why: Barred) -> NoWay {
-        let refusal = Refusal { place: place.to_string(), why };
-        if self.refusals.keep(&refusal.place, &refusal.why) {
+        let refusal = Refusal { place: place.to_string(), destination: place.destination(), why };
+        if self.refusals.keep(&refusal) {
             self.net.egress().refused(Purpose::Command, place.host(), place.port);
         }
         let hint = match refusal.why {
