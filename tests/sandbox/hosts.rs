@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use kiln::config::{Environment, Paths};
-use kiln::net::{Client, Destination, NetSettings, Tunnel};
+use kiln::net::{Client, Destination, NetSettings, Proxies, Reach, Tunnel};
 use kiln::sandbox::{Command, Finish, Network, Policy, Requirement, SandboxError, Tier, environment, start};
 
 use super::arena::{Arena, KILN, base, is_root};
@@ -226,12 +226,13 @@ fn a_grant_that_cannot_be_is_refused_before_anything_runs() {
         let output = run(&arena, &["--allow-host", host], "touch ran");
         assert_eq!(output.status.code(), Some(2), "{host}: {}", text(&output));
     }
+    let config = arena.kiln_home.join("config/config.toml");
+    fs::write(&config, "").unwrap();
     let output = run(&arena, &["--offline", "--allow-host", "registry.test"], "touch ran");
     assert!(!output.status.success() && text(&output).contains("offline by setting"), "{}", text(&output));
     let log = log(&arena);
     assert!(log.len() == 1 && log[0]["state"] == "refused" && log[0]["host"] == "registry.test", "{log:?}");
-    let config = arena.kiln_home.join("config/config.toml");
-    fs::write(config, "[network]\nallow = [\"api.test\", \"*.fine.test\"]\n").unwrap();
+    fs::write(&config, "[network]\nallow = [\"api.test\", \"*.fine.test\"]\n").unwrap();
     for (host, fine) in [("registry.test", false), ("*.other.test", false), ("api.test", true), ("*.fine.test", true)] {
         let output = run(&arena, &["--allow-host", host], "true");
         assert_eq!(output.status.success(), fine, "{host}: {}", text(&output));
@@ -343,4 +344,54 @@ async fn a_lesser_sandbox_grants_no_single_hosts() {
         assert!(matches!(error, SandboxError::Hosts { .. }), "{error}");
     }
     assert!(!bench.folder.path().join("project/ran").exists());
+}
+
+/// What a way of these settings answers to a request, without any sandbox around it.
+async fn answered(settings: NetSettings, granted: &str, request: &str) -> (String, Client) {
+    let net = Client::new(&settings).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let _tunnel = Tunnel::open(&net, listener, destinations(&[granted])).unwrap();
+    let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut said).await.unwrap();
+    (said, net)
+}
+
+fn behind(proxy: &str) -> NetSettings {
+    let proxies = Proxies::from_variables(|name| (name == "ALL_PROXY").then(|| proxy.to_owned())).unwrap();
+    NetSettings { proxies, ..NetSettings::default() }
+}
+
+#[tokio::test]
+async fn the_persons_own_proxy_is_gone_through() {
+    let server = Server::start();
+    let proxy = format!("http://me:p%40ss@127.0.0.1:{}", server.port);
+    // An address of nobody's that passes for a public one; only the proxy ever hears of it.
+    let (carried, net) =
+        answered(behind(&proxy), "8.8.8.8", "CONNECT 8.8.8.8:443 HTTP/1.1\r\nProxy-Authorization: mine\r\n\r\n").await;
+    assert!(carried.starts_with("HTTP/1.1 200 Connection established\r\n\r\nfrom the internet"), "{carried}");
+    assert!(carried.contains("CONNECT 8.8.8.8:443 HTTP/1.1\r\n"), "{carried}");
+    assert!(carried.contains("proxy-authorization: Basic bWU6cEBzcw==\r\n") && !carried.contains("mine"), "{carried}");
+    assert_eq!(net.connections()[0].via, Some(server.place()));
+    let (plain, _) = answered(behind(&proxy), "8.8.8.8", "GET http://8.8.8.8/x HTTP/1.1\r\n\r\n").await;
+    assert!(plain.contains("GET http://8.8.8.8/x HTTP/1.1\r\n"), "{plain}");
+    assert!(plain.contains("proxy-authorization: Basic bWU6cEBzcw==\r\n"), "{plain}");
+    let (refused, net) =
+        answered(behind("socks5://127.0.0.1:1"), "8.8.8.8", "CONNECT 8.8.8.8:443 HTTP/1.1\r\n\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 502") && refused.contains("`socks5`"), "never past the proxy: {refused}");
+    assert_eq!(net.connections()[0].outcome(), "failed");
+}
+
+#[tokio::test]
+async fn a_granted_host_out_of_reach_is_refused() {
+    let settings = || NetSettings { reach: Reach::Offline, ..NetSettings::default() };
+    let (said, net) = answered(settings(), "8.8.8.8", "CONNECT 8.8.8.8:443 HTTP/1.1\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 403") && said.contains("offline by setting"), "{said}");
+    assert_eq!(net.connections()[0].outcome(), "refused");
+    let server = Server::start();
+    let request = format!("GET http://localhost:{}/ HTTP/1.1\r\n\r\n", server.port);
+    let (said, _) = answered(settings(), &format!("localhost:{}", server.port), &request).await;
+    assert!(said.contains(SERVED), "this machine is within reach, where it was granted: {said}");
 }

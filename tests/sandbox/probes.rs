@@ -34,7 +34,7 @@ const fn around(name: &'static str, around: Around, attack: &'static str) -> Pro
 
 use Around::{GitStatusIn, LeakedDescriptors, Limited, LinkedRepository, NobodyLeft, WithoutRepository};
 
-const GRANTED: Around = Limited(&["--allow-host", "granted.test", "--allow-host", "127.0.0.1:1"]);
+const GRANTED: Around = Limited(&["--allow-host", "127.0.0.1:1"]);
 
 pub const PROBES: &[Probe] = &[
     // Writing outside of the project.

@@ -33,19 +33,15 @@ impl Destination {
     /// pattern has to leave more than one label fixed.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         let shown: String = text.escape_debug().take(80).collect();
-        let (name, port) = split(text);
-        let port = match port {
-            None => None,
-            Some(port) => Some(number(port).ok_or_else(|| {
-                NetError::invalid(format!("`{shown}` does not end in a port; ports go from 1 to 65535"))
-            })?),
-        };
-        let host = HostPattern::parse(name).map_err(|_| {
+        let odd = || {
             NetError::invalid(format!(
                 "`{shown}` is no host; name one such as `registry.npmjs.org`, `*.example.org` or `localhost:8080`, \
                  without `https://` and without a path"
             ))
-        })?;
+        };
+        let (name, port) = split(text);
+        let port = port.map(|port| number(port).ok_or_else(odd)).transpose()?;
+        let host = HostPattern::parse(name).map_err(|_| odd())?;
         match &host {
             HostPattern::Below(parent) if !parent.contains('.') => {
                 return Err(NetError::invalid(format!("`{shown}` means far too many hosts; name them one by one")));

@@ -166,7 +166,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
             "GET https://a.test/ HTTP/1.1\r\n\r\n",
             "GET ftp://a.test/ HTTP/1.1\r\n\r\n",
-            "GET http:///x HTTP/1.1\r\n\r\n",
+            "GET http://a b.test/ HTTP/1.1\r\n\r\n",
             "GET http://u:p@a.test/ HTTP/1.1\r\n\r\n",
             "CONNECT a.test HTTP/1.1\r\n\r\n",
             "CONNECT a.test:443/x HTTP/1.1\r\n\r\n",
