@@ -51,7 +51,7 @@ fn prepared(verb: SandboxVerb, common: &Common, console: &mut Console) -> Result
         policy.writable = Writable::Nothing;
     }
     let granted = granted(&verb.allow_host)?;
-    let net = if granted.is_empty() { None } else { Some(network(&granted, common, console)?) };
+    let net = if granted.is_empty() { None } else { Some(network(common, console)?) };
     if net.is_some() {
         policy.network = Network::Hosts(granted.iter().map(Destination::to_string).collect());
     }
@@ -67,6 +67,9 @@ fn prepared(verb: SandboxVerb, common: &Common, console: &mut Console) -> Result
         Failure::from(Fault::new(FaultClass::Internal, "the sandbox could not be watched").detail(error.to_string()))
     })?;
     runtime.block_on(async {
+        if let Some(net) = &net {
+            within_reach(net, &granted).await?;
+        }
         match sandbox::start(&policy, &command).await {
             Ok(mut running) => {
                 let tunnel = tunnel(net.as_ref(), granted, &mut running)?;
@@ -99,18 +102,21 @@ fn granted(hosts: &[String]) -> Result<Vec<Destination>, Failure> {
     hosts.iter().map(parse).collect()
 }
 
-/// The network by the person's settings, where every granted host is within reach.
-fn network(granted: &[Destination], common: &Common, console: &mut Console) -> Result<Client, Failure> {
+/// The network by the person's settings.
+fn network(common: &Common, console: &mut Console) -> Result<Client, Failure> {
     let inputs = Inputs::read(common)?;
     console.troubles(&inputs.troubles);
-    let net = assemble::net(&inputs)?;
-    for host in granted {
-        net.may_grant(host).map_err(|error| {
-            Fault::new(FaultClass::Invalid, error.to_string())
-                .hint("leave `--offline` out, or see `network` in `kiln config show --origin`")
-        })?;
+    Ok(assemble::net(&inputs)?)
+}
+
+/// Refuses hosts that are out of reach by those settings, whoever grants them.
+async fn within_reach(net: &Client, granted: &[Destination]) -> Result<(), Failure> {
+    if let Err(error) = granted.iter().try_for_each(|host| net.may_grant(host)) {
+        net.flush().await;
+        let fault = Fault::new(FaultClass::Invalid, error.to_string());
+        return Err(fault.hint("leave `--offline` out, or see `network` in `kiln config show --origin`").into());
     }
-    Ok(net)
+    Ok(())
 }
 
 /// Serves the command's way to the granted hosts.
