@@ -75,6 +75,11 @@ impl Destination {
         self.port.is_none_or(|port| port == place.port) && self.host.covers(&place.host())
     }
 
+    /// Whether a place that this covers could have an address if the person answered for the name.
+    pub(super) fn could_lead_to(&self, place: &Place, address: IpAddr) -> bool {
+        self.clone().into_private_networks().may_lead_to(place, address)
+    }
+
     /// Whether a place that this covers may have an address.
     pub(super) fn may_lead_to(&self, place: &Place, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -183,13 +188,21 @@ fn is_of_this_machine(name: &str) -> bool {
     reach::is_local_name(name) || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
-/// Whether an address belongs to the network around this machine; link-local ones hand out credentials.
+/// Addresses of private networks that hand out credentials of machines, besides the link-local ones.
+const METADATA: [&str; 2] = ["fd00:ec2::254", "100.100.100.200"];
+
+/// Whether an address belongs to the network around this machine, without those that hand out credentials. Numbers
+/// that belong to nobody are among them: programs that lead all connections elsewhere give them to names.
 fn is_private_network(address: IpAddr) -> bool {
-    let is_link_local = match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
+    let (is_link_local, is_nobodys) = match address {
+        IpAddr::V4(address) => {
+            let is_for_benchmarks = matches!(address.octets(), [198, 18..=19, ..]);
+            (address.is_link_local(), address.is_documentation() || is_for_benchmarks)
+        }
+        IpAddr::V6(address) => (address.is_unicast_link_local(), false),
     };
-    reach::is_private(address) && !address.is_loopback() && !is_link_local
+    let hands_out = METADATA.iter().any(|metadata| metadata.parse() == Ok(address));
+    (reach::is_private(address) || is_nobodys) && !address.is_loopback() && !is_link_local && !hands_out
 }
 
 #[cfg(test)]
@@ -309,7 +322,19 @@ mod tests {
         }
         let said = || parsed("a.test").into_private_networks();
         assert!(leads(said(), "a.test:443", "10.0.0.1"));
-        for inward in ["127.0.0.1", "169.254.169.254", "fe80::1", "::1", "0.0.0.0"] {
+        assert!(leads(said(), "a.test:443", "198.18.0.9") && !leads(parsed("a.test"), "a.test:443", "198.18.0.9"));
+        for inward in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "fe80::1",
+            "::1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "64:ff9b::a9fe:a9fe",
+            "100.100.100.200",
+            "fd00:ec2::254",
+        ] {
             assert!(!leads(said(), "a.test:443", inward), "{inward}");
         }
     }

@@ -51,14 +51,19 @@ pub(super) async fn addresses(
     };
     match found.iter().map(SocketAddr::ip).find(|address| !granted.may_lead_to(place, *address)) {
         None => Ok(found),
-        Some(address) => Err(NoWay::Barred(inward(place, address))),
+        Some(address) => Err(NoWay::Barred(inward(place, address, granted.could_lead_to(place, address)))),
     }
 }
 
-fn inward(place: &Place, address: IpAddr) -> String {
+fn inward(place: &Place, address: IpAddr, by_name: bool) -> String {
+    let how = if by_name {
+        "allows the host by its name for the session or the project"
+    } else {
+        "grants the address itself"
+    };
     format!(
         "`{}` leads to {address}, which belongs to this machine or its network; that is reached only where the person \
-         grants the address itself",
+         {how}",
         place.host()
     )
 }
