@@ -4,7 +4,7 @@ use super::args::ConfigVerb;
 use super::assemble::Inputs;
 use super::console::Console;
 use super::exit::{Exit, Failure};
-use crate::config::layers::read_text;
+use crate::config::check::read_text;
 use crate::config::write::{self, Edit};
 
 /// Runs the verb; no engine is needed, so it works when everything else is broken.
