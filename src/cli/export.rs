@@ -1,8 +1,9 @@
 //! `kiln export`, and the export at the end of `kiln exec`.
 
 use super::console::Console;
-use super::exec::unexpected;
 use super::exit::{Exit, Failure};
+use super::feed::unexpected;
+use super::words::size;
 use crate::domain::{ExistingFiles, ExportTarget, Fault, FaultClass, Op, Reply, SessionId};
 use crate::engine::Engine;
 
@@ -49,6 +50,6 @@ pub async fn export(
         console.note(&format!("renamed {from} to {to}, which every system can unpack"));
     }
     let word = if files == 1 { "file" } else { "files" };
-    console.note(&format!("exported {files} {word}, {}, to {}", super::pull::size(bytes), path.display()));
+    console.note(&format!("exported {files} {word}, {}, to {}", size(bytes), path.display()));
     Ok(Exit::Done)
 }

@@ -133,6 +133,12 @@ pub(super) fn unlock(keys: &Keys) -> Result<(), Failure> {
     keys.unlock(passphrase).map_err(config)
 }
 
+/// Asks for the passphrase of the encrypted file where keys lie in it and somebody can answer.
+pub(super) fn unlock_where_needed(inputs: &Inputs, console: &Console) -> Result<(), Failure> {
+    let asked = inputs.replay.is_none() && console.input() == Stream::Terminal && inputs.keys.needs_passphrase();
+    if asked { unlock(&inputs.keys) } else { Ok(()) }
+}
+
 pub(super) fn hidden(question: &str) -> Result<SecretString, Failure> {
     rpassword::prompt_password(question).map(SecretString::from).map_err(|error| {
         config(Fault::new(FaultClass::Invalid, "nothing could be read from the terminal").detail(error.to_string()))

@@ -2,11 +2,12 @@
 
 use super::args::SessionsVerb;
 use super::console::Console;
-use super::exec::{ended, unexpected};
 use super::exit::{Exit, Failure};
+use super::feed::{ended, unexpected};
+use super::words::{check_words, one_line};
 use crate::domain::{
-    CheckResult, CheckRun, Content, Decision, Event, ItemKind, Op, Project, Reply, SessionId, SessionState,
-    SessionSummary, SessionView, TurnOutcome,
+    Content, Decision, Event, ItemKind, Op, Project, Reply, SessionId, SessionState, SessionSummary, SessionView,
+    TurnOutcome,
 };
 use crate::engine::Engine;
 
@@ -75,10 +76,6 @@ fn place(project: &Project) -> String {
         Project::Directory { root } => root.display().to_string(),
         Project::Scratch { .. } => "scratch".to_owned(),
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A session's transcript, or its whole folded state as JSON.
@@ -168,16 +165,6 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
         console.line(&text)?;
     }
     Ok(())
-}
-
-/// A check in a few words: `cargo check passed`.
-pub(super) fn check_words(run: &CheckRun) -> String {
-    let name = one_line(&run.name);
-    match &run.result {
-        CheckResult::Passed => format!("{name} passed"),
-        CheckResult::Failed => format!("{name} failed"),
-        CheckResult::Skipped { why } => format!("{name} did not run: {}", one_line(why)),
-    }
 }
 
 fn first_line(content: &[Content]) -> &str {
