@@ -2,6 +2,7 @@
 //! fact) goes to standard output, progress to standard error.
 
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use super::args::{Common, ExecVerb, existing};
 use super::assemble::{self, Inputs};
@@ -16,7 +17,7 @@ use super::{keys, pull, unattended};
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::{NewProject, PullSource};
 use crate::domain::{
-    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Reply, SessionId, TurnOutcome,
+    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Picture, Reply, SessionId, TurnOutcome,
 };
 use crate::engine::Engine;
 
@@ -53,9 +54,12 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
             Some((target, existing))
         }
     };
-    let prompt = if verb.prompt == "-" { read_prompt()? } else { verb.prompt.clone() };
+    let mut prompt = if verb.prompt == "-" { read_prompt()? } else { verb.prompt.clone() };
     if prompt.trim().is_empty() {
         return Err(Failure::usage("the prompt is empty", "say what to make, or `-` to read it from standard input"));
+    }
+    for image in &verb.image {
+        prompt.push_str(&format!(" @\"{}\"", picture(image)?.display()));
     }
     keys::unlock_where_needed(inputs, &Console::system())?;
     Ok(ExecRequest {
@@ -77,6 +81,25 @@ pub(super) fn read_prompt() -> Result<String, Failure> {
         Failure::new(Exit::Usage, fault)
     })?;
     Ok(text)
+}
+
+/// The whole path of a picture, which is how a message mentions it.
+fn picture(path: &Path) -> Result<PathBuf, Failure> {
+    let no_picture = |why: String| {
+        Failure::usage(
+            format!("`{}` is no picture to show: {why}", path.display()),
+            "give a PNG, JPEG, GIF or WebP file",
+        )
+    };
+    let whole = path.canonicalize().map_err(|error| no_picture(error.to_string()))?;
+    let bytes = std::fs::read(&whole).map_err(|error| no_picture(error.to_string()))?;
+    match Picture::of(&bytes) {
+        None => Err(no_picture("its bytes begin otherwise".to_owned())),
+        Some(_) if bytes.len() as u64 > Picture::MOST_BYTES => {
+            Err(no_picture(format!("it has {} bytes, and at most {} are sent", bytes.len(), Picture::MOST_BYTES)))
+        }
+        Some(_) => Ok(whole),
+    }
 }
 
 /// Runs one turn to its end. Ctrl-C cancels the turn; what it wrote stays.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Author, FileChange};
 use super::checkpoint::{RestoreWay, RewindScope, TurnCheckpoints};
-use super::content::{Content, Display};
+use super::content::{Content, Display, Picture};
 use super::event::{Fact, QueueHold};
 use super::fault::Fault;
 use super::id::{CallId, CheckpointId, Seq, SessionId, TurnId};
@@ -113,6 +113,7 @@ pub enum ItemKind {
         turn: TurnId,
         name: String,
         text: String,
+        picture: Option<Picture>,
     },
     /// The oldest part is told as a summary from here on.
     Compacted {

@@ -249,8 +249,9 @@ impl SessionState {
     /// What the model keeps in mind.
     fn fold_memory(&mut self, fact: &Fact) {
         match &fact.body {
-            FactBody::Attached { turn, name, text } => {
-                self.push(fact, ItemKind::Attached { turn: *turn, name: name.clone(), text: text.clone() });
+            FactBody::Attached { turn, name, text, picture } => {
+                let (name, text, picture) = (name.clone(), text.clone(), picture.clone());
+                self.push(fact, ItemKind::Attached { turn: *turn, name, text, picture });
             }
             FactBody::Pinned { item } => {
                 self.pins.insert(*item);
