@@ -78,9 +78,9 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+            if stopped && let Some(findings) = still_wrong(turn).await? {
                 messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -127,6 +127,21 @@ fn open_steps(turn: &Turn) -> Option<String> {
             open.join("\n")
         )
     })
+}
+
+/// What checks find at the end of an answer, for the model to mend. When there is no use in going on, the
+/// step that runs has failed.
+async fn still_wrong(turn: &mut Turn) -> Result<Option<String>, Stop> {
+    match checking::verify(turn, None).await? {
+        Verified::GoOn => {}
+        Verified::Findings(run) => return Ok(request::findings(&run)),
+        Verified::GaveUp => {
+            if let Some(running) = turn.running_step() {
+                turn.change_step(running, StepState::Failed).await;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn limit_reached(turn: &Turn) -> Stop {
@@ -247,7 +262,7 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = runner::words(&answer);
-    let told = !answer.failed && !answer.effects.is_empty();
+    let told = !answer.failed && !answer.effects.is_empty() || answer.display == Display::Quiet;
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -316,8 +331,8 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+            if let Some(findings) = still_wrong(turn).await? {
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             skip_open_steps(turn).await;
