@@ -32,6 +32,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call that the model wrote as text.
+    pub fn written(id: String, name: String, json: String) -> Self {
+        Self { id, name, json, live: LiveFile::default() }
+    }
+
     /// A call that Kiln makes for itself: the person is asked as for the model's.
     pub fn of_kiln(id: String, name: &str) -> Self {
         Self { id, name: name.to_owned(), ..Self::default() }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{Answer, Call, TextSink, ask};
+use super::answer::{Call, TextSink, ask};
 use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
 use super::loops::Circle;
@@ -90,7 +90,7 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
         if !sink.all.trim().is_empty() {
             parts.push(Part::Text { text: sink.all });
         }
-        let results = run_calls(turn, &answer, &mut parts).await?;
+        let results = run_calls(turn, &answer.calls, answer.stop, &mut parts).await?;
         messages.push(Message { role: Role::Assistant, parts });
         messages.push(Message { role: Role::User, parts: results });
         room::keep(turn, answer.usage, &mut messages).await?;
@@ -162,10 +162,15 @@ async fn finish(turn: &mut Turn, stop: Option<StopReason>, text: &str) -> Result
 }
 
 /// Publishes all calls, then runs one after the other.
-async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> Result<Vec<Part>, Stop> {
+async fn run_calls(
+    turn: &mut Turn,
+    calls: &[Call],
+    stop: Option<StopReason>,
+    parts: &mut Vec<Part>,
+) -> Result<Vec<Part>, Stop> {
     let mut results = Vec::new();
     let mut called = Vec::new();
-    for call in &answer.calls {
+    for call in calls {
         let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
         called.push(FactBody::ToolCalled {
             turn: turn.input.turn,
@@ -177,13 +182,13 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
         parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
     }
     turn.out.facts(called, Vec::new()).await;
-    for call in &answer.calls {
+    for call in calls {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let tool_answer = match parse_arguments(call) {
             Ok(arguments) => runner::run(turn, call, arguments).await?,
-            Err(_) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
+            Err(_) if stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",
             ),
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
@@ -281,35 +286,59 @@ impl TextSink for PlainText {
 }
 
 async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
-    let mut repairs = 0;
+    let (mut repairs, mut reminders, mut wrote, mut called) = (0, 0, false, false);
     for _ in 0..turn.input.limits.requests {
         turn.within_limits()?;
+        hear(turn, &mut messages).await;
         let mut sink = FencedText::default();
-        let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
-        if sink.refusals.is_empty() {
+        let request = chat_request(turn, TurnProtocol::Fenced, &messages);
+        let answer = match ask(turn, &request, &mut sink).await {
+            Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
+            answer => answer?,
+        };
+        let FencedText { all, files, refusals, calls, .. } = sink;
+        wrote |= files > 0;
+        called |= !calls.is_empty();
+        messages.push(Message::text(Role::Assistant, all.clone()));
+        let results = run_calls(turn, &calls, answer.stop, &mut Vec::new()).await?;
+        let mut reply = request::results_in_text(&results, turn.input.model.window);
+        if refusals.is_empty() && results.is_empty() {
+            if !turn.person.words.is_empty() {
+                // The person has said more meanwhile.
+                continue;
+            }
+            // A model that never called a tool does not know how to end a step.
+            if called
+                && reminders < REMINDERS
+                && let Some(reminder) = open_steps(turn)
+            {
+                reminders += 1;
+                messages.push(Message::text(Role::User, reminder));
+                continue;
+            }
             if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.push(Message::text(Role::Assistant, sink.all));
                 messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
                 continue;
             }
             skip_open_steps(turn).await;
-            let said = if sink.files > 0 { "files" } else { sink.all.as_str() };
-            return finish(turn, answer.stop, said).await;
+            return finish(turn, answer.stop, if wrote { "files" } else { &all }).await;
         }
-        if repairs == REPAIRS {
-            return Err(Stop::Failed(
-                Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
-                    .hint("say which files you want, or choose another model"),
+        if !refusals.is_empty() {
+            if repairs == REPAIRS {
+                return Err(Stop::Failed(
+                    Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
+                        .hint("say which files you want, or choose another model"),
+                ));
+            }
+            repairs += 1;
+            let refusals = refusals.join("\n");
+            turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
+            reply.push_str(&format!(
+                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
             ));
         }
-        repairs += 1;
-        let refusals = sink.refusals.join("\n");
-        let text = format!(
-            "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-        );
-        turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
-        messages.push(Message::text(Role::Assistant, sink.all));
-        messages.push(Message::text(Role::User, text));
+        messages.push(Message::text(Role::User, reply));
+        room::keep(turn, answer.usage, &mut messages).await?;
     }
     Err(limit_reached(turn))
 }

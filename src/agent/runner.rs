@@ -108,6 +108,9 @@ pub async fn permit(
 /// Asks the policy, and the person where the policy says so, for a file that a model gives in its text. The inner
 /// error is in words for the model.
 pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> Result<Result<(), String>, Stop> {
+    if turn.awaits_plan() {
+        return Ok(Err(format!("`{path}` was not written: nothing is changed before the person approved the plan")));
+    }
     let touches = vec![Touch::Write { path: path.clone() }];
     let mode = turn.person.rights.borrow().mode;
     let (reason, offers) = match judge(turn, &touches, mode) {
@@ -120,10 +123,9 @@ pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> 
         Ok(before) => before,
         Err(error) => return Ok(Err(format!("`{path}` was not written: {error}"))),
     };
-    turn.files_asked += 1;
     let request = ApprovalRequest {
         turn: turn.input.turn,
-        call: CallId::new(format!("file-{}-{}", turn.input.turn, turn.files_asked)),
+        call: CallId::new(turn.call_id()),
         tool: "write_file".to_owned(),
         title: title("write_file", &touches),
         preview: vec![tools::preview::diff(path, before.as_deref(), Some(content.as_bytes()))],
@@ -338,15 +340,19 @@ fn trimmed(mut answer: ToolAnswer) -> ToolAnswer {
         if let Content::Text { text } | Content::Terminal { text } | Content::Code { text, .. } = content
             && text.len() > ANSWER_LIMIT
         {
-            *text = shortened(text);
+            *text = shortened(text, ANSWER_LIMIT);
         }
     }
     answer
 }
 
-fn shortened(text: &str) -> String {
-    let begin = text.get(..text.floor_char_boundary(ANSWER_LIMIT / 2)).unwrap_or_default();
-    let end = text.get(text.ceil_char_boundary(text.len().saturating_sub(ANSWER_LIMIT / 2))..).unwrap_or_default();
+/// The beginning and the end of a text that is longer than so many bytes.
+pub fn shortened(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let begin = text.get(..text.floor_char_boundary(limit / 2)).unwrap_or_default();
+    let end = text.get(text.ceil_char_boundary(text.len().saturating_sub(limit / 2))..).unwrap_or_default();
     let left_out = text.len().saturating_sub(begin.len() + end.len());
     format!("{begin}\n\n[… {left_out} bytes left out …]\n\n{end}")
 }

@@ -89,8 +89,8 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
-    /// Files given in text that the person was asked about.
-    pub files_asked: u32,
+    /// Calls that got their id from Kiln.
+    own_calls: u32,
     pub checkpoints: Checkpoints,
     /// The standing instructions, Kiln's own and those of files.
     pub system: String,
@@ -141,7 +141,7 @@ impl Turn {
             person,
             toolbox,
             plan_approved: false,
-            files_asked: 0,
+            own_calls: 0,
             checkpoints,
             system: String::new(),
             told_folders: BTreeSet::new(),
@@ -151,6 +151,12 @@ impl Turn {
             circles: Circles::default(),
             spent: Spent::begin(),
         }
+    }
+
+    /// An id for a call that came without one: written as text, or of Kiln's own.
+    pub fn call_id(&mut self) -> String {
+        self.own_calls += 1;
+        format!("text-{}-{}", self.input.turn, self.own_calls)
     }
 
     /// The running step, if the plan has one.
@@ -291,8 +297,13 @@ impl Turn {
             Err(_) => return Err("the turn was stopped".to_owned()),
         }
         self.before_write(None).await;
-        let root = self.input.root.clone();
-        let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
+        let (root, seen) = (Arc::clone(&self.input.root), Arc::clone(&self.input.seen));
+        let work = move || {
+            let written = crate::tools::write(&root, path.as_str(), &content)?;
+            seen.record(&written.path, &written.after);
+            Ok(written)
+        };
+        let written: Result<Written, String> = blocking(work).await?;
         match written {
             Ok(written) => {
                 self.publish_change(written).await;
