@@ -20,6 +20,8 @@ use crate::tools::{Effect, ToolAnswer};
 const REPAIRS: u32 = 2;
 /// The answer that ends a turn which goes in circles.
 const STOP: &str = "stop the turn";
+/// Calls of one message that are run; each of the others is refused.
+const MOST_CALLS: usize = 100;
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -197,11 +199,14 @@ async fn run_calls(
         parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
     }
     turn.out.facts(called, Vec::new()).await;
-    for call in calls {
+    for (number, call) in calls.iter().enumerate() {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let tool_answer = match parse_arguments(call) {
+            _ if number >= MOST_CALLS => ToolAnswer::refusal(format!(
+                "not run: only the first {MOST_CALLS} calls of one message are; make this one again if it is needed"
+            )),
             Ok(arguments) => runner::run(turn, call, arguments).await?,
             Err(_) if stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",

@@ -52,9 +52,9 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
-            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
-                .await
-                .map_err(internal)?
+            let work = move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen });
+            // A defect of one tool is not the end of the turn.
+            blocking(work).await.unwrap_or_else(|why| ToolAnswer::refusal(format!("`{}` failed: {why}", call.name)))
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };

@@ -66,6 +66,9 @@ async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result
         None | Some("" | "." | "./") => commands.root().to_owned(),
         Some(path) => {
             let path = ProjectPath::parse(path.trim_end_matches('/')).map_err(|refusal| refusal.to_string())?;
+            if !context.root.is_plain(&path) {
+                return Err(format!("`{path}` is no folder of the project, or goes through a symbolic link"));
+            }
             commands.root().join(path.as_str())
         }
     };
