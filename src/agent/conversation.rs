@@ -20,6 +20,8 @@ use crate::tools::{Effect, ToolAnswer};
 const REPAIRS: u32 = 2;
 /// The answer that ends a turn which goes in circles.
 const STOP: &str = "stop the turn";
+/// Calls of one message that are run; each of the others is refused.
+const MOST_CALLS: usize = 100;
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -78,9 +80,9 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+            if stopped && let Some(findings) = still_wrong(turn).await? {
                 messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -127,6 +129,21 @@ fn open_steps(turn: &Turn) -> Option<String> {
             open.join("\n")
         )
     })
+}
+
+/// What checks find at the end of an answer, for the model to mend. When there is no use in going on, the
+/// step that runs has failed.
+async fn still_wrong(turn: &mut Turn) -> Result<Option<String>, Stop> {
+    match checking::verify(turn, None).await? {
+        Verified::GoOn => {}
+        Verified::Findings(run) => return Ok(request::findings(&run)),
+        Verified::GaveUp => {
+            if let Some(running) = turn.running_step() {
+                turn.change_step(running, StepState::Failed).await;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn limit_reached(turn: &Turn) -> Stop {
@@ -182,11 +199,14 @@ async fn run_calls(
         parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
     }
     turn.out.facts(called, Vec::new()).await;
-    for call in calls {
+    for (number, call) in calls.iter().enumerate() {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let tool_answer = match parse_arguments(call) {
+            _ if number >= MOST_CALLS => ToolAnswer::refusal(format!(
+                "not run: only the first {MOST_CALLS} calls of one message are; make this one again if it is needed"
+            )),
             Ok(arguments) => runner::run(turn, call, arguments).await?,
             Err(_) if stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",
@@ -247,7 +267,7 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = runner::words(&answer);
-    let told = !answer.failed && !answer.effects.is_empty();
+    let told = !answer.failed && !answer.effects.is_empty() || answer.display == Display::Quiet;
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -316,8 +336,8 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+            if let Some(findings) = still_wrong(turn).await? {
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             skip_open_steps(turn).await;

@@ -17,8 +17,8 @@ use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use super::{hooking, instructions, subagent};
 use crate::domain::{
-    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, ProjectPath,
-    Question, Review, StepId, StepState, Touch,
+    ApprovalRequest, CallId, Content, Decision, Display, FactBody, Glimpse, Mode, Phase, PlanDecision, PlannedStep,
+    Planning, ProjectPath, Question, Review, StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -52,9 +52,9 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
-            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
-                .await
-                .map_err(internal)?
+            let work = move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen });
+            // A defect of one tool is not the end of the turn.
+            blocking(work).await.unwrap_or_else(|why| ToolAnswer::refusal(format!("`{}` failed: {why}", call.name)))
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
@@ -246,6 +246,10 @@ fn head(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 
+fn end(text: &str, limit: usize) -> &str {
+    text.get(text.ceil_char_boundary(text.len().saturating_sub(limit))..).unwrap_or_default()
+}
+
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
@@ -253,15 +257,24 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
     let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode, grants };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
+    let mut printed = String::new();
     loop {
         let wish = tokio::select! {
             biased;
-            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = turn.cancel.cancelled() => {
+                drop(work);
+                stopped(turn, id, printed).await;
+                return Err(Stop::Cancelled);
+            }
             Some(wish) = wished.recv() => wish,
             answer = &mut work => return Ok(answer),
         };
         match wish {
             Wish::Output(text) => {
+                printed.push_str(&text);
+                if printed.len() > 2 * ANSWER_LIMIT {
+                    printed = end(&printed, ANSWER_LIMIT).to_owned();
+                }
                 turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
                 turn.out.flush().await;
             }
@@ -276,6 +289,16 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
             }
         }
     }
+}
+
+/// A call that the person stopped keeps what it had printed.
+async fn stopped(turn: &mut Turn, call: CallId, printed: String) {
+    let mut content = vec![Content::Text { text: "stopped before it ended".to_owned() }];
+    if !printed.trim().is_empty() {
+        content.push(Content::Terminal { text: end(&printed, ANSWER_LIMIT).to_owned() });
+    }
+    let turn_id = turn.input.turn;
+    turn.out.fact(FactBody::ToolAnswered { turn: turn_id, call, failed: true, content, display: Display::Line }).await;
 }
 
 /// A plan that has to be approved waits here; what the person made of it takes the proposal's place.
@@ -312,7 +335,7 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
 
 /// A step that changed files is over when the project's checks say so; else the model hears what they
 /// found, and the step goes on.
-async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+async fn settle_step(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
     let ended = answer.effects.iter().find_map(|effect| match effect {
         Effect::StepChanged(step, StepState::Done) => Some(*step),
         _ => None,
@@ -320,11 +343,22 @@ async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, 
     let Some(step) = ended else { return Ok(answer) };
     match checking::verify(turn, Some(step)).await? {
         Verified::GoOn => Ok(answer),
+        Verified::GaveUp => {
+            for effect in &mut answer.effects {
+                if let Effect::StepChanged(_, state) = effect {
+                    *state = StepState::Failed;
+                }
+            }
+            let text = format!("Step {step} has failed: its checks still find something. Stop mending it.");
+            answer.content = vec![Content::Text { text }];
+            Ok(answer)
+        }
         Verified::Findings(run) => {
             let text = request::findings(&run).unwrap_or_default();
             Ok(ToolAnswer::refusal(format!(
                 "Step {step} is not done yet. {text}\nMend this, then call `finish_step` again."
-            )))
+            ))
+            .quiet())
         }
     }
 }

@@ -50,8 +50,10 @@ impl SessionState {
             | FactBody::PlanProposed { .. }
             | FactBody::PlanDecided { .. } => self.fold_asking(fact),
             FactBody::Checked { run } => {
-                if run.result == CheckResult::Passed && run.coverage == Coverage::Whole {
-                    self.unverified.clear();
+                match (&run.result, run.coverage) {
+                    (CheckResult::Passed, Coverage::Whole) => self.unverified.clear(),
+                    (CheckResult::Passed, Coverage::Part) => self.unverified.retain(|path| !run.files.contains(path)),
+                    _ => {}
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });
             }

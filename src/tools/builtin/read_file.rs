@@ -1,7 +1,7 @@
 //! `read_file`: a file of the project, in numbered lines, or as a picture.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Take};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,6 +16,8 @@ const MOST_LINES: usize = 2000;
 const MOST_BYTES: usize = 128 * 1024;
 /// Bytes of a line that are shown.
 const MOST_OF_A_LINE: usize = 2000;
+/// Bytes of a large file that are gone through for the lines that are wanted.
+const MOST_READ: u64 = 256 * 1024 * 1024;
 /// Entries of a folder that are listed in place of a file.
 const MOST_ENTRIES: usize = 50;
 
@@ -129,7 +131,7 @@ fn push_line(out: &mut String, number: usize, line: &str) {
 /// Some lines of a file that is too large to be held, without reading on behind them.
 fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
     let bytes = open.bytes;
-    let mut reader = BufReader::new(open.file);
+    let mut reader = BufReader::new(open.file.take(MOST_READ));
     let mut out = String::new();
     let mut number = 0;
     while out.len() <= MOST_BYTES && number + 1 < wanted.first.saturating_add(wanted.lines) {
@@ -146,6 +148,12 @@ fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
             push_line(&mut out, number, &String::from_utf8_lossy(&line));
         }
     }
+    if out.is_empty() && reader.get_ref().limit() == 0 {
+        return ToolAnswer::refusal(format!(
+            "line {} of `{path}` lies behind its first {MOST_READ} bytes, which is further than `read_file` goes",
+            wanted.first
+        ));
+    }
     if out.is_empty() {
         return ToolAnswer::text(format!("`{path}` has {number} lines; there is none from {} on", wanted.first));
     }
@@ -158,7 +166,7 @@ fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
 }
 
 /// The next line, only its beginning where it is long.
-fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
+fn next_line(reader: &mut BufReader<Take<File>>) -> std::io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let most = u64::try_from(MOST_OF_A_LINE + 1).unwrap_or(u64::MAX);
     if reader.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
@@ -166,7 +174,8 @@ fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-    } else {
+    } else if !line.contains(&0) {
+        // What is no text has no end of a line to look for.
         reader.skip_until(b'\n')?;
     }
     Ok(Some(line))

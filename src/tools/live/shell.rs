@@ -66,6 +66,9 @@ async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result
         None | Some("" | "." | "./") => commands.root().to_owned(),
         Some(path) => {
             let path = ProjectPath::parse(path.trim_end_matches('/')).map_err(|refusal| refusal.to_string())?;
+            if !context.root.is_plain(&path) {
+                return Err(format!("`{path}` is no folder of the project, or goes through a symbolic link"));
+            }
             commands.root().join(path.as_str())
         }
     };
@@ -109,5 +112,5 @@ fn report(ended: &Ended) -> ToolAnswer {
     if !output.trim().is_empty() {
         content.push(Content::Terminal { text: output });
     }
-    ToolAnswer { failed: !succeeded(ended), content, effects: Vec::new() }
+    ToolAnswer { failed: !succeeded(ended), content, ..ToolAnswer::default() }
 }
