@@ -4,12 +4,14 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::args::{Common, ExecVerb, existing};
+use clap::Args;
+
 use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
-use super::export::{self, parse_target};
+use super::export::{self, existing, parse_target};
 use super::feed::{Feed, ended, unexpected};
+use super::flags::Common;
 use super::interrupt::Interrupts;
 use super::progress::{Format, Teller};
 use super::words::size;
@@ -20,6 +22,29 @@ use crate::domain::{
     Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Picture, Reply, SessionId, TurnOutcome,
 };
 use crate::engine::Engine;
+
+/// `kiln exec`.
+#[derive(Args, Debug)]
+pub struct ExecVerb {
+    /// What to make, or `-` to read it from standard input
+    pub prompt: String,
+
+    /// A picture to show the model: PNG, JPEG, GIF or WebP; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
+
+    /// Print the session's facts as JSON, one a line, in place of the answer
+    #[arg(long)]
+    pub json: bool,
+
+    /// Then write the project to `folder:PATH` or `zip:PATH`
+    #[arg(long, value_name = "TARGET")]
+    pub export: Option<String>,
+
+    /// Let the export replace what is there
+    #[arg(long, requires = "export")]
+    pub force: bool,
+}
 
 /// Longest prompt that is read from standard input, in bytes.
 const LONGEST_PROMPT: u64 = 4 * 1024 * 1024;

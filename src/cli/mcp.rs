@@ -8,15 +8,69 @@ mod trial;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Subcommand;
 use serde_json::json;
 
-use super::args::{Common, McpVerb};
 use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::write::{Edit, edit};
 use crate::mcp::consent::{Ledger, Standing};
 use crate::mcp::{self, Definition, Difference, Launch, Link, McpError, Spec, SpecOrigin, Surroundings};
+
+/// `kiln mcp`.
+#[derive(Debug, Subcommand)]
+pub enum McpVerb {
+    /// Put a server into the settings, and let it run
+    Add {
+        /// What to call it: letters, digits, `-` and single `_`
+        name: String,
+        /// Where it is, in place of a command
+        #[arg(long, value_name = "URL", conflicts_with = "command", required_unless_present = "command")]
+        url: Option<String>,
+        /// A variable that the command sees; may be repeated
+        #[arg(long, value_name = "VARIABLE")]
+        env: Vec<String>,
+        /// The variable that carries the token for the address
+        #[arg(long, value_name = "VARIABLE", requires = "url")]
+        token_env: Option<String>,
+        /// The program and its arguments, after `--`
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// List the servers of the settings and those that this project offers
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a server run as it is written now, after showing its command
+    Allow {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+        /// Allow without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Accept a server's tools as they are now
+    Accept {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Sign in to a server that wants to know who asks (OAuth)
+    Login {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Take a server out of the settings, and take back that it may run
+    Rm {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Start or reach a server, list what it offers and make one call
+    Test(trial::McpTestVerb),
+}
 
 /// How long a server may take to start while the person waits for it; a first start may download it.
 const START: Duration = Duration::from_secs(60);

@@ -13,6 +13,7 @@ mod exec;
 mod exit;
 mod export;
 mod feed;
+mod flags;
 mod init;
 mod interrupt;
 mod keys;
@@ -47,9 +48,11 @@ pub use models::{list as list_models, pull as pull_model};
 pub use progress::Format;
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
 
-use args::{ModelsVerb, SessionsVerb, Verb};
+use args::Verb;
 use assemble::{Inputs, Replay};
+use models::ModelsVerb;
 use open::Place;
+use sessions::SessionsVerb;
 
 /// Runs the program on its arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::args::Common;
 use super::assemble::{self, Colour, Inputs, Replay};
 use super::console::{Console, Stream};
 use super::exec::{ExecRequest, Start, exec, read_prompt};
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use super::interrupt::Interrupts;
 use super::progress::Format;
 use super::{keys, sessions};

@@ -1,6 +1,7 @@
 //! `kiln sessions`: list, show, rm. `resume` opens the terminal interface and is in `open`.
 
-use super::args::SessionsVerb;
+use clap::Subcommand;
+
 use super::console::Console;
 use super::exit::{Exit, Failure};
 use super::feed::{ended, unexpected};
@@ -10,6 +11,38 @@ use crate::domain::{
     TurnOutcome,
 };
 use crate::engine::Engine;
+
+/// `kiln sessions`.
+#[derive(Debug, Subcommand)]
+pub enum SessionsVerb {
+    /// List all sessions, newest first
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a session's transcript
+    Show {
+        /// A session's id, its short id, or `last`
+        session: String,
+        /// The folded state as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open a session in the terminal interface
+    Resume {
+        /// A session's id, its short id, or `last`
+        #[arg(default_value = "last")]
+        session: String,
+        /// What to say next
+        prompt: Option<String>,
+    },
+    /// Delete a session, and the folder of its scratch project
+    Rm {
+        /// A session's id, its short id, or `last`
+        session: String,
+    },
+}
 
 pub(super) async fn run(engine: &Engine, verb: &SessionsVerb, console: &mut Console) -> Result<Exit, Failure> {
     match verb {

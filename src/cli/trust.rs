@@ -1,12 +1,30 @@
 //! `kiln trust`: shows what a folder's own files would set, and lets them once the person says so.
 
-use super::args::{Common, TrustVerb};
+use clap::Args;
+
 use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::trust::{self, Before, Request};
 use crate::config::{self, Environment, Project, Trust};
 use crate::domain::{Fault, FaultClass};
+
+/// `kiln trust`.
+#[derive(Args, Debug)]
+pub struct TrustVerb {
+    /// Take trust back
+    #[arg(long, conflicts_with = "list")]
+    pub revoke: bool,
+
+    /// List the trusted folders
+    #[arg(long)]
+    pub list: bool,
+
+    /// Trust without asking
+    #[arg(long, conflicts_with_all = ["list", "revoke"])]
+    pub yes: bool,
+}
 
 /// Runs the verb; no engine is needed.
 pub(super) fn run(inputs: &Inputs, common: &Common, verb: &TrustVerb, console: &mut Console) -> Result<Exit, Failure> {

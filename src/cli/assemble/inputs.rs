@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::network;
-use crate::cli::args::Common;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::flags::Common;
 use crate::config::{self, Environment, FlagValue, Loaded, Paths, Project, Settings, Shown, Trust};
 use crate::domain::op::NewProject;
 use crate::domain::{Fault, FaultClass, ModelName, ProviderId};

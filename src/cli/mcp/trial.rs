@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::{failed, find, here, ledger, may_not_run};
-use crate::cli::args::McpTestVerb;
 use crate::cli::assemble::{self, Inputs};
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Failure};
@@ -14,6 +14,38 @@ use crate::domain::Content;
 use crate::mcp::consent::Standing;
 use crate::mcp::oauth::{Session, SignIn};
 use crate::mcp::{Ask, Definition, Launch, Link, Listener, McpError, Reply, Spec, SpecOrigin, Surroundings};
+
+/// `kiln mcp test`.
+#[derive(Args, Debug)]
+pub struct McpTestVerb {
+    /// A server's name, or an address
+    #[arg(value_name = "NAME|URL", conflicts_with_all = ["url", "command"])]
+    pub server: Option<String>,
+
+    /// Where the server is
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub url: Option<String>,
+
+    /// The variable that carries the token for the address
+    #[arg(long, value_name = "VARIABLE")]
+    pub token_env: Option<String>,
+
+    /// The tool to call, in place of `echo` or the first that takes no arguments
+    #[arg(long, value_name = "TOOL")]
+    pub call: Option<String>,
+
+    /// The call's arguments, as a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub arguments: Option<String>,
+
+    /// Call every tool once, with arguments made up from its schema
+    #[arg(long, conflicts_with_all = ["call", "arguments"])]
+    pub every: bool,
+
+    /// The program and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
 
 /// How often one trial signs in at most: once, and again for more rights.
 const SIGN_INS: u32 = 3;
