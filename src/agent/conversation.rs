@@ -304,9 +304,13 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         }
         repairs += 1;
         let refusals = sink.refusals.join("\n");
-        let text = format!(
-            "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-        );
+        let text = if turn.awaits_plan() {
+            format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
+        } else {
+            format!(
+                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+            )
+        };
         turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
         messages.push(Message::text(Role::Assistant, sink.all));
         messages.push(Message::text(Role::User, text));

@@ -3,6 +3,7 @@
 
 use super::answer::TextSink;
 use super::fenced::{FencedReader, Piece};
+use super::runner;
 use super::turn::Turn;
 use crate::domain::{FactBody, Glimpse, Phase, PlannedStep, ProjectPath, StepId};
 
@@ -83,7 +84,12 @@ impl FencedText {
                 Piece::Plan(steps) => {
                     let steps = (1..).zip(steps).map(|(n, title)| PlannedStep { id: StepId(n), title }).collect();
                     publish_text(turn, std::mem::take(&mut self.prose), true).await;
-                    turn.set_plan(steps).await;
+                    match runner::permit_plan(turn, steps).await {
+                        Ok(Ok(steps)) => turn.set_plan(steps).await,
+                        Ok(Err(refusal)) => self.refusals.push(refusal),
+                        // The turn ends at its next step.
+                        Err(_) => {}
+                    }
                 }
                 Piece::FileOpened { path, step } => self.open(turn, &path, step).await,
                 Piece::FileText(text) => self.file_text(turn, text),
