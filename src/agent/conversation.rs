@@ -353,9 +353,13 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
             repairs += 1;
             let refusals = refusals.join("\n");
             turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
-            reply.push_str(&format!(
-                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-            ));
+            reply.push_str(&if turn.awaits_plan() {
+                format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
+            } else {
+                format!(
+                    "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+                )
+            });
         }
         messages.push(Message::text(Role::User, reply));
         room::keep(turn, answer.usage, &mut messages).await?;

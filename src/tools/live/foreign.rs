@@ -174,7 +174,7 @@ impl TypedLiveTool for Reading {
     type Input = ReadingInput;
 
     fn touches(&self, input: &ReadingInput) -> Vec<Touch> {
-        vec![Touch::Foreign { tool: format!("{}__read", input.server) }]
+        vec![Touch::Foreign { tool: format!("resources of {}", input.server) }]
     }
 
     fn run(&self, input: ReadingInput, context: LiveContext) -> BoxFuture<'static, ToolAnswer> {
