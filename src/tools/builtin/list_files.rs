@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::glob::not_there;
+use super::looking::not_there;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 
