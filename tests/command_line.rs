@@ -127,6 +127,8 @@ fn mistakes_are_told_with_a_hint_and_code_2() {
         (vec!["exec", "-"], "error: the prompt is empty"),
         (vec![], "error: there is no terminal to open and no prompt to run"),
         (vec!["--provider", "", "config", "path"], "error: `--provider` is empty"),
+        (vec!["help"], "error: there is no command `help`\nhint: did you mean `kiln --help`?"),
+        (vec!["help", "init"], "error: `help` stands before a command, where only options can"),
     ] {
         let (code, out, err) = told(&arguments);
         assert_eq!(code, 2, "{arguments:?}: {err}");

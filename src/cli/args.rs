@@ -175,6 +175,15 @@ pub enum Required {
     Strict,
 }
 
+/// A word before a verb would be dropped unheard: `kiln help init` must not set anything up.
+pub(super) fn stray_prompt(arguments: &Arguments) -> Option<Failure> {
+    let (Some(word), Some(_)) = (&arguments.prompt, &arguments.verb) else { return None };
+    Some(Failure::usage(
+        format!("`{word}` stands before a command, where only options can"),
+        "leave it out; `kiln COMMAND --help` tells what a command takes",
+    ))
+}
+
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
 pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<Failure> {
     let word = arguments.prompt.as_deref().filter(|_| arguments.verb.is_none())?;
@@ -182,10 +191,14 @@ pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<F
         return None;
     }
     let command = Arguments::command();
-    let near = command.get_subcommands().map(clap::Command::get_name).find(|verb| {
+    let is_near = |verb: &&str| {
         let distance = strsim::damerau_levenshtein(verb, word);
         distance > 0 && distance <= if verb.len() > 4 { 2 } else { 1 }
-    })?;
+    };
+    let near = match word {
+        "help" => "--help",
+        _ => command.get_subcommands().map(clap::Command::get_name).find(is_near)?,
+    };
     let fault = Fault::new(FaultClass::Invalid, format!("there is no command `{word}`"))
         .hint(format!("did you mean `kiln {near}`? to send it as a prompt: `kiln -- {word}`"));
     Some(Failure { exit: Exit::Usage, fault })

@@ -75,7 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return console.usage(&error).into(),
     };
-    if let Some(failure) = args::mistyped_verb(&parsed, &arguments) {
+    if let Some(failure) = args::mistyped_verb(&parsed, &arguments).or_else(|| args::stray_prompt(&parsed)) {
         return console.failure(&failure).into();
     }
     if let Arguments { common, verb: Some(Verb::Sandbox(verb)), .. } = parsed {
