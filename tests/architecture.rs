@@ -218,6 +218,21 @@ fn the_architecture_page_shows_the_owners_as_they_are_held() {
 }
 
 #[test]
+fn the_architecture_page_names_places_that_exist() {
+    let (root, page) = (Path::new(env!("CARGO_MANIFEST_DIR")), page());
+    let is_path = |text: &&str| text.contains('/') && text.chars().all(|c| c.is_alphanumeric() || "_./".contains(c));
+    // `x` stands for the new thing in the table of where it goes.
+    let named = quoted(&page)
+        .into_iter()
+        .filter(is_path)
+        .filter(|path| !path.contains("/x.") && !path.starts_with('/') && !path.ends_with('/'));
+    for path in named {
+        let known = [root.join(path), root.join("src").join(path), root.join("src").join(format!("{path}.rs"))];
+        assert!(known.iter().any(|place| place.exists()), "ARCHITECTURE.md names `{path}`, which is not there");
+    }
+}
+
+#[test]
 fn the_readme_names_every_command() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
