@@ -7,8 +7,8 @@ use globset::GlobBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::looking::{fits, not_there};
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 

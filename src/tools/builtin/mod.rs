@@ -7,7 +7,6 @@ pub(super) mod finish_step;
 pub(super) mod glob;
 pub(super) mod grep;
 pub(super) mod list_files;
-mod looking;
 mod page;
 pub(super) mod read_file;
 pub(super) mod set_plan;

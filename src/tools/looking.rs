@@ -1,6 +1,6 @@
 //! What the tools that look through the project refuse alike.
 
-use super::super::ToolAnswer;
+use super::ToolAnswer;
 use crate::domain::ProjectPath;
 
 /// Bytes of a pattern; longer ones are no search but an attack on it.
