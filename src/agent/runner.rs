@@ -296,9 +296,7 @@ async fn stopped(turn: &mut Turn, call: CallId, printed: String) {
         content.push(Content::Terminal { text: end(&printed, ANSWER_LIMIT).to_owned() });
     }
     let turn_id = turn.input.turn;
-    turn.out
-        .fact(FactBody::ToolAnswered { turn: turn_id, call, failed: true, content, display: Display::Line })
-        .await;
+    turn.out.fact(FactBody::ToolAnswered { turn: turn_id, call, failed: true, content, display: Display::Line }).await;
 }
 
 /// A plan that has to be approved waits here; what the person made of it takes the proposal's place.

@@ -485,6 +485,7 @@ impl SessionState {
                     self.undone.retain(|turn| !redo.turns.contains(turn));
                     self.hidden.retain(|stretch| Some(*stretch) != redo.hidden);
                 }
+                self.unverified.extend(paths.iter().cloned());
                 self.rebuild_changes();
                 self.push(fact, ItemKind::Redone { paths: paths.clone(), more: *more });
             }
@@ -582,6 +583,9 @@ impl SessionState {
                 self.changes.insert(change.path.clone(), change.clone());
             }
         }
+        // What was taken back as a whole is no edit that a check could cover.
+        let changes = &self.changes;
+        self.unverified.retain(|path| changes.contains_key(path));
     }
 
     /// Turns after this one whose changes stand.
