@@ -111,7 +111,8 @@ fn draw_picker(picker: &Picker, keys: &[(String, &str)], theme: &Theme, buffer: 
                 Span::styled(format!(" {about}  "), theme.style(Role::Dim)),
             ]
         });
-        buffer.set_line(area.x, area.bottom() - 1, &spans.collect::<Line<'_>>(), area.width);
+        let line: Line<'_> = spans.collect();
+        buffer.set_line(area.x.saturating_add(2), area.bottom() - 1, &line, area.width.saturating_sub(2));
     }
     if items.is_empty() {
         let text = if picker.query.is_empty() { picker.empty } else { "nothing fits" };
