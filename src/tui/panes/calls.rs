@@ -57,7 +57,9 @@ pub fn lines(
             }
             other => {
                 let has_output = answer.content.iter().any(|c| matches!(c, Content::Terminal { .. }));
-                let most = match (around.expanded, answer.failed || has_output) {
+                // A command that runs on in the background has only begun.
+                let goes_on = arguments.get("background").is_some_and(|value| value == true);
+                let most = match (around.expanded, answer.failed || has_output || goes_on) {
                     (true, _) => MOST_LINES,
                     (false, true) => REFUSED_LINES,
                     (false, false) => 0,
