@@ -1,11 +1,11 @@
 //! The rounds of checking in the newest turn, each with what was changed for it, and the lines that the
 //! session's edits came to. Gathered anew only when the transcript changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::{CheckResult, CheckRun, FileChange, ItemKind, ProjectPath, SessionId, SessionState};
+use crate::domain::{CheckResult, CheckRun, ItemKind, ProjectPath, SessionId, SessionState};
 use crate::tui::panes::format::plural;
 use crate::tui::text::sanitize::single_line;
 use crate::tui::text::wrap::truncate;
@@ -14,25 +14,32 @@ use crate::tui::theme::{Role, Theme};
 /// Rounds in sight at most; the newest count.
 const MOST_ROUNDS: usize = 5;
 
-/// What edits came to.
+/// What edits came to: lines added and removed, by file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Edits {
-    files: BTreeSet<ProjectPath>,
-    added: u64,
-    removed: u64,
-}
+struct Edits(BTreeMap<ProjectPath, (u64, u64)>);
 
 impl Edits {
-    fn add(&mut self, change: &FileChange) {
-        self.files.insert(change.path.clone());
-        self.added += u64::from(change.added);
-        self.removed += u64::from(change.removed);
+    fn add(&mut self, path: &ProjectPath, (added, removed): (u64, u64)) {
+        let lines = self.0.entry(path.clone()).or_default();
+        *lines = (lines.0 + added, lines.1 + removed);
     }
 
-    fn join(&mut self, before: Self) {
-        self.files.extend(before.files);
-        self.added += before.added;
-        self.removed += before.removed;
+    fn join(&mut self, before: &Self) {
+        before.0.iter().for_each(|(path, lines)| self.add(path, *lines));
+    }
+
+    /// Takes out what a check looked at: these files, or all where it names none.
+    fn take(&mut self, files: &BTreeSet<ProjectPath>) -> Self {
+        if files.is_empty() {
+            return std::mem::take(self);
+        }
+        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(path, _)| files.contains(path));
+        self.0 = left;
+        Self(taken)
+    }
+
+    fn sums(&self) -> (u64, u64) {
+        self.0.values().fold((0, 0), |sum, lines| (sum.0 + lines.0, sum.1 + lines.1))
     }
 }
 
@@ -53,7 +60,7 @@ type Seen = (Option<SessionId>, usize, usize);
 pub struct Rounds {
     seen: Option<Seen>,
     rounds: Vec<Round>,
-    all: Edits,
+    all: (u64, u64),
 }
 
 impl Rounds {
@@ -68,12 +75,13 @@ impl Rounds {
         for item in &state.items {
             match &item.kind {
                 ItemKind::Change { change } if !state.undone.contains(&change.turn) => {
-                    self.all.add(change);
+                    let lines = (u64::from(change.added), u64::from(change.removed));
+                    self.all = (self.all.0 + lines.0, self.all.1 + lines.1);
                     if change.turn == state.turn {
-                        since.add(change);
+                        since.add(&change.path, lines);
                     }
                 }
-                ItemKind::Check { run } if run.turn == state.turn => self.push(run, std::mem::take(&mut since)),
+                ItemKind::Check { run } if run.turn == state.turn => self.push(run, since.take(&run.files)),
                 _ => {}
             }
         }
@@ -82,7 +90,7 @@ impl Rounds {
     /// Of rounds that passed only the last one matters.
     fn push(&mut self, run: &CheckRun, mut edits: Edits) {
         if let Some(before) = self.rounds.pop_if(|round| round.result == CheckResult::Passed) {
-            edits.join(before.edits);
+            edits.join(&before.edits);
         }
         let (name, result) = (run.name.clone(), run.result.clone());
         self.rounds.push(Round { name, iteration: run.iteration, result, edits });
@@ -90,7 +98,7 @@ impl Rounds {
 
     /// Lines added and removed by every edit that stands.
     pub fn sums(&self) -> (u64, u64) {
-        (self.all.added, self.all.removed)
+        self.all
     }
 
     /// The rounds as lines, under a heading; none without a round.
@@ -121,12 +129,13 @@ impl Rounds {
 
 /// What was changed for a round: the one file by name, or how many.
 fn edits_line(edits: &Edits, room: usize, theme: &Theme) -> Option<Line<'static>> {
-    let counts = format!("+{} −{} ", edits.added, edits.removed);
-    let first = edits.files.first()?;
-    let what = if edits.files.len() == 1 {
+    let (added, removed) = edits.sums();
+    let counts = format!("+{added} −{removed} ");
+    let (first, _) = edits.0.first_key_value()?;
+    let what = if edits.0.len() == 1 {
         truncate(&single_line(first.as_str()), room.saturating_sub(counts.len()))
     } else {
-        plural(edits.files.len(), "file")
+        plural(edits.0.len(), "file")
     };
     Some(Line::styled(format!("  {counts} {what}"), theme.style(Role::Dim)))
 }
@@ -134,7 +143,7 @@ fn edits_line(edits: &Edits, room: usize, theme: &Theme) -> Option<Line<'static>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Author, Coverage, Item, Seq, TurnId};
+    use crate::domain::{Author, Coverage, FileChange, Item, Seq, TurnId};
 
     fn change(path: &str, added: u32, removed: u32) -> ItemKind {
         let (path, turn) = (ProjectPath::parse(path).unwrap(), TurnId(1));
@@ -175,7 +184,24 @@ mod tests {
         assert_eq!(rounds.sums(), (26, 1), "every edit counts, also a second one of the same file");
         state.turn = TurnId(2);
         state.items.push(Item { seq: Seq(99), at: jiff::Timestamp::UNIX_EPOCH, kind: change("a", 1, 0) });
+        if let Some(ItemKind::Change { change }) = state.items.last_mut().map(|item| &mut item.kind) {
+            change.turn = TurnId(2);
+        }
         rounds.follow(&state);
         assert!(rounds.lines(30, &Theme::fallback()).is_empty(), "only the newest turn's rounds");
+        let mut read = check(1, CheckResult::Passed);
+        if let ItemKind::Check { run } = &mut read {
+            (run.turn, run.coverage) = (TurnId(2), Coverage::Part);
+            run.files.insert(ProjectPath::parse("b.py").unwrap());
+        }
+        for (seq, mut kind) in [(100, change("b.py", 2, 0)), (101, read)] {
+            if let ItemKind::Change { change } = &mut kind {
+                change.turn = TurnId(2);
+            }
+            state.items.push(Item { seq: Seq(seq), at: jiff::Timestamp::UNIX_EPOCH, kind });
+        }
+        rounds.follow(&state);
+        let lines: Vec<String> = rounds.lines(30, &Theme::fallback()).iter().map(ToString::to_string).collect();
+        assert_eq!(lines.last().unwrap(), "  +2 −0  b.py", "no file that the check did not look at");
     }
 }
