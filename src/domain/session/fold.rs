@@ -231,6 +231,7 @@ impl SessionState {
                     self.undone.retain(|turn| !redo.turns.contains(turn));
                     self.hidden.retain(|stretch| Some(*stretch) != redo.hidden);
                 }
+                self.unverified.extend(paths.iter().cloned());
                 self.rebuild_changes();
                 self.push(fact, ItemKind::Redone { paths: paths.clone(), more: *more });
             }
@@ -329,6 +330,9 @@ impl SessionState {
                 self.changes.insert(change.path.clone(), change.clone());
             }
         }
+        // What was taken back as a whole is no edit that a check could cover.
+        let changes = &self.changes;
+        self.unverified.retain(|path| changes.contains_key(path));
     }
 
     /// Turns after this one whose changes stand.
