@@ -63,12 +63,14 @@ fn paths_that_lead_elsewhere_or_to_no_file_are_refused_in_words() {
         &absolute,
     ];
     let mut recording = Recording::new();
-    for path in paths {
-        recording = recording
-            .call("read_file", &json!({"path": path}), 9_000)
-            .call("write_file", &json!({"path": path, "content": "overwritten"}), 9_000)
-            .call("edit_file", &json!({"path": path, "edits": [{"search": "secret", "replace": "x"}]}), 9_000)
-            .then();
+    for some in paths.chunks(10) {
+        for path in some {
+            recording = recording
+                .call("read_file", &json!({"path": path}), 9_000)
+                .call("write_file", &json!({"path": path, "content": "overwritten"}), 9_000)
+                .call("edit_file", &json!({"path": path, "edits": [{"search": "secret", "replace": "x"}]}), 9_000);
+        }
+        recording = recording.then();
     }
     let patch = "*** Begin Patch\n*** Update File: linked/secret.txt\n@@\n-secret\n+x\n*** Add File: ../outside/n\n+x\n*** End Patch";
     recording = recording
@@ -149,19 +151,20 @@ fn arguments_of_any_shape_are_answered() {
 
 #[test]
 fn a_flood_of_calls_is_answered_one_by_one_whatever_their_ids() {
+    let home = Home::new();
     let mut recording = Recording::new();
     for index in 0..500 {
+        home.put(&format!("{index}.txt"), format!("file {index}\n"));
         let id = if index % 2 == 0 { "" } else { "same" };
-        recording =
-            recording.raw_call(index, id, "write_file", &format!("{{\"path\": \"{index}.txt\", \"content\": \"\"}}"));
+        recording = recording.raw_call(index, id, "read_file", &format!("{{\"path\": \"{index}.txt\"}}"));
     }
-    let home = Home::new();
     let played = home.played(&recording.then().text("done").end());
     played.completed();
     assert_eq!(played.told.len(), 500);
-    assert!(played.told[..100].iter().all(|told| !told.failed), "{:?}", played.told[0]);
-    assert!(played.told[100..].iter().all(|told| told.failed && told.text.contains("the first 100 calls")));
-    assert_eq!(std::fs::read_dir(home.project()).unwrap().count(), 100);
+    for (index, told) in played.told.iter().enumerate() {
+        let expected = if index < 100 { format!("file {index}\n") } else { "the first 100 calls".to_owned() };
+        assert!(told.failed == (index >= 100) && told.text.contains(&expected), "{index}: {told:?}");
+    }
     let ids = |kind: &str| -> Vec<String> {
         let facts = played.facts.iter().filter(|fact| fact["type"] == kind);
         facts.map(|fact| fact["call"].as_str().unwrap().to_owned()).collect()
@@ -175,10 +178,10 @@ fn a_flood_of_calls_is_answered_one_by_one_whatever_their_ids() {
 
 #[test]
 fn arguments_without_measure_are_refused_or_carried_out_whole() {
-    let long = "x".repeat(10_000_000);
+    let (longest, long) = ("x".repeat(10_000_000), "x".repeat(1_000_000));
     let steps: Vec<String> = (0..10_000).map(|number| format!("step {number}")).collect();
     let calls = [
-        ("write_file", json!({"path": "large.txt", "content": long})),
+        ("write_file", json!({"path": "large.txt", "content": longest})),
         ("write_file", json!({"path": long, "content": ""})),
         ("read_file", json!({"path": long})),
         ("grep", json!({"pattern": long})),
@@ -192,7 +195,8 @@ fn arguments_without_measure_are_refused_or_carried_out_whole() {
         ("set_plan", json!({"steps": [long]})),
         ("ask_user", json!({"question": long})),
         ("ask_user", json!({"question": "which?", "choices": [long]})),
-        ("no_such_tool", json!({"x": long})),
+        ("write_file", json!({"path": "larger.txt", "content": longest.repeat(2)})),
+        ("no_such_tool", json!({"x": longest})),
     ];
     let mut recording = Recording::new();
     for (index, (tool, arguments)) in calls.iter().enumerate() {
@@ -204,7 +208,7 @@ fn arguments_without_measure_are_refused_or_carried_out_whole() {
     played.completed();
     assert_eq!(played.told.len(), calls.len() + 1);
     assert!(!played.told[0].failed, "{:?}", played.told[0]);
-    assert_eq!(std::fs::read(home.project().join("large.txt")).unwrap().len(), long.len());
+    assert_eq!(std::fs::read(home.project().join("large.txt")).unwrap().len(), longest.len());
     for (told, (tool, _)) in played.told[1..].iter().zip(&calls[1..]) {
         assert!(told.failed && told.text.len() < 60_000, "{tool}: {} bytes, {}", told.text.len(), told.failed);
     }
@@ -222,7 +226,7 @@ fn hostile_patterns_are_answered_in_no_time() {
         "[",
         "\\",
         "(?P<a>",
-        "\\p{No}",
+        "\\p{Nope}",
         "",
         "\\n",
         "\u{0}",
@@ -270,7 +274,7 @@ fn commands_that_wait_flood_fork_or_hide_come_to_an_end() {
         ("b(){ b|b& }; b; sleep 0.2; echo still here", 20, "still here"),
         ("trap '' TERM INT HUP; sleep 600.5 & sleep 600.5", 1, "its time was over"),
         ("(setsid sh -c 'setsid sleep 600.5 &' &); echo left", 20, "left"),
-        ("ulimit -f; dd if=/dev/zero of=huge bs=1M count=1 seek=10000 2>&1; ls -s huge", 20, "too large"),
+        ("dd if=/dev/zero of=huge bs=1M count=1 seek=10000 2>&1; ls -s huge", 20, "File size limit"),
         ("echo a\u{0}b", 20, "zero byte"),
         ("printf '\\033]52;c;x\\007'", 20, "\u{1b}]52"),
     ];

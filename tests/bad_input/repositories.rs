@@ -192,6 +192,8 @@ fn a_thousand_folders_deep_is_as_good_as_any() {
     assert!(told.iter().all(|told| !told.failed), "{told:?}");
     assert_eq!(told[2].text, "a.txt\n  1: needle");
     assert!(home.project().join("made.txt").exists());
+    let notices = played.notices();
+    assert!(notices.contains("not covered by `/undo`") && notices.len() < 400, "{notices}");
     // The test's own folder can be removed by nobody who names it by its path.
     let removed = std::process::Command::new("rm").arg("-rf").arg(home.project()).status().unwrap();
     assert!(removed.success());

@@ -14,6 +14,8 @@ use crate::tools::commands::{Commands, Walls, end_words, succeeded};
 
 const DEFAULT_SECONDS: u64 = 120;
 const MOST_SECONDS: u64 = 3600;
+/// Bytes of a command line; a system takes about as many as one argument.
+const LONGEST_COMMAND: usize = 120 * 1024;
 /// What a command outside of the sandbox is asked for and granted by.
 const OUTSIDE: &str = "shell outside the sandbox";
 
@@ -61,6 +63,12 @@ impl TypedLiveTool for Shell {
 async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result<ToolAnswer, String> {
     if input.command.trim().is_empty() {
         return Err("the command is empty; say what to run".to_owned());
+    }
+    if input.command.len() > LONGEST_COMMAND {
+        let bytes = input.command.len();
+        return Err(format!(
+            "the command has {bytes} bytes; write what it needs to a file, and give at most {LONGEST_COMMAND}"
+        ));
     }
     let directory = match input.directory.as_deref().map(str::trim) {
         None | Some("" | "." | "./") => commands.root().to_owned(),
