@@ -80,9 +80,9 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+            if stopped && let Some(findings) = still_wrong(turn).await? {
                 messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -129,6 +129,21 @@ fn open_steps(turn: &Turn) -> Option<String> {
             open.join("\n")
         )
     })
+}
+
+/// What checks find at the end of an answer, for the model to mend. When there is no use in going on, the
+/// step that runs has failed.
+async fn still_wrong(turn: &mut Turn) -> Result<Option<String>, Stop> {
+    match checking::verify(turn, None).await? {
+        Verified::GoOn => {}
+        Verified::Findings(run) => return Ok(request::findings(&run)),
+        Verified::GaveUp => {
+            if let Some(running) = turn.running_step() {
+                turn.change_step(running, StepState::Failed).await;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn limit_reached(turn: &Turn) -> Stop {
@@ -252,7 +267,7 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = runner::words(&answer);
-    let told = !answer.failed && !answer.effects.is_empty();
+    let told = !answer.failed && !answer.effects.is_empty() || answer.display == Display::Quiet;
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -321,8 +336,8 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+            if let Some(findings) = still_wrong(turn).await? {
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             skip_open_steps(turn).await;
@@ -338,9 +353,13 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
             repairs += 1;
             let refusals = refusals.join("\n");
             turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
-            reply.push_str(&format!(
-                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-            ));
+            reply.push_str(&if turn.awaits_plan() {
+                format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
+            } else {
+                format!(
+                    "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+                )
+            });
         }
         messages.push(Message::text(Role::User, reply));
         room::keep(turn, answer.usage, &mut messages).await?;

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::runner;
-use crate::domain::{CheckResult, CheckRun, Item, ItemKind, ProjectPath, Seq, SessionState, TurnProtocol};
+use crate::domain::{CheckResult, CheckRun, Item, ItemKind, Picture, ProjectPath, Seq, SessionState, TurnProtocol};
 use crate::providers::{Message, OpaqueReasoning, Part, Role, ToolSpec};
 use crate::tools::{self, Toolbox};
 
@@ -135,6 +135,11 @@ pub fn pinned(state: &SessionState, up_to: Seq) -> Vec<String> {
     words.map(|(who, text)| format!("<pinned from=\"{who}\">\n{text}\n</pinned>")).collect()
 }
 
+/// A picture as a part of a message.
+pub fn picture(picture: Picture) -> Part {
+    Part::Image { media_type: picture.media_type, data: picture.data }
+}
+
 /// Puts something behind the words that it belongs to.
 pub fn attach(text: &mut String, attached: &str) {
     text.push_str("\n\n");
@@ -251,13 +256,18 @@ impl Conversation {
                 );
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Attached { text, .. } => match self.messages.last_mut() {
-                Some(Message { role: Role::User, parts }) => match parts.last_mut() {
-                    Some(Part::Text { text: words }) => attach(words, text),
-                    _ => parts.push(Part::Text { text: text.clone() }),
-                },
-                _ => self.messages.push(Message::text(Role::User, text.clone())),
-            },
+            ItemKind::Attached { text, picture: shown, .. } => {
+                match self.messages.last_mut() {
+                    Some(Message { role: Role::User, parts }) => match parts.first_mut() {
+                        Some(Part::Text { text: words }) => attach(words, text),
+                        _ => parts.push(Part::Text { text: text.clone() }),
+                    },
+                    _ => self.messages.push(Message::text(Role::User, text.clone())),
+                }
+                if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
+                    message.parts.push(picture(shown.clone()));
+                }
+            }
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {

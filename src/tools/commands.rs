@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::sandbox::{self, Command, Ended, Finish, Input, Policy, Running, SandboxError, Tier};
+use crate::sandbox::{self, Command, Ended, Finish, Input, Policy, Running, SandboxError, Tier, Writable};
 
 /// Characters of a background job's output that are kept to be read.
 const JOB_OUTPUT: usize = 64 * 1024;
@@ -22,6 +22,8 @@ const MOST_JOBS: usize = 8;
 pub enum Walls {
     /// As well as this machine can.
     Sandboxed,
+    /// As before, and nothing of the project can be written either.
+    Reading,
     /// Not at all: the person said so.
     Open,
 }
@@ -61,8 +63,10 @@ impl Commands {
         let mut command = Command::shell(line, directory, self.environment.clone());
         command.limits.time = time;
         let mut policy = self.policy.clone();
-        if walls == Walls::Open {
-            policy.ceiling = Tier::None;
+        match walls {
+            Walls::Sandboxed => {}
+            Walls::Reading => policy.writable = Writable::Nothing,
+            Walls::Open => policy.ceiling = Tier::None,
         }
         sandbox::start(&policy, &command).await
     }

@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Take};
 
-use base64::Engine;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{ToolAnswer, ToolContext, TypedTool, reads};
-use crate::domain::{Content, PathRefusal, ProjectPath, Touch};
+use crate::domain::{Content, PathRefusal, Picture, ProjectPath, Touch};
 use crate::workspace::{MAX_BYTES, OpenFile, WorkspaceError};
 
 /// Lines in one answer at most.
@@ -17,8 +16,6 @@ const MOST_LINES: usize = 2000;
 const MOST_BYTES: usize = 128 * 1024;
 /// Bytes of a line that are shown.
 const MOST_OF_A_LINE: usize = 2000;
-/// Largest picture that is sent, in bytes.
-const MOST_OF_A_PICTURE: u64 = 3 * 1024 * 1024;
 /// Bytes of a large file that are gone through for the lines that are wanted.
 const MOST_READ: u64 = 256 * 1024 * 1024;
 /// Entries of a folder that are listed in place of a file.
@@ -72,8 +69,8 @@ impl TypedTool for ReadFile {
             Ok(None) => return absent(context, &path),
             Err(error) => return ToolAnswer::refusal(format!("`{path}` was not read: {error}")),
         };
-        if let Some(media_type) = picture(&bytes) {
-            return show(&path, media_type, &bytes);
+        if let Some(picture) = Picture::of(&bytes) {
+            return show(&path, picture, bytes.len());
         }
         let Ok(text) = std::str::from_utf8(&bytes) else {
             return ToolAnswer::refusal(not_text(&path, bytes.len() as u64));
@@ -184,28 +181,14 @@ fn next_line(reader: &mut BufReader<Take<File>>) -> std::io::Result<Option<Vec<u
     Ok(Some(line))
 }
 
-/// The media type of a picture that models can look at.
-fn picture(bytes: &[u8]) -> Option<&'static str> {
-    let riff = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    match bytes {
-        _ if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Some("image/png"),
-        _ if bytes.starts_with(b"\xff\xd8\xff") => Some("image/jpeg"),
-        _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => Some("image/gif"),
-        _ if riff => Some("image/webp"),
-        _ => None,
+fn show(path: &ProjectPath, picture: Picture, bytes: usize) -> ToolAnswer {
+    if bytes as u64 > Picture::MOST_BYTES {
+        let most = Picture::MOST_BYTES;
+        return ToolAnswer::refusal(format!("`{path}` is a picture of {bytes} bytes; at most {most} are sent"));
     }
-}
-
-fn show(path: &ProjectPath, media_type: &str, bytes: &[u8]) -> ToolAnswer {
-    if bytes.len() as u64 > MOST_OF_A_PICTURE {
-        return ToolAnswer::refusal(format!(
-            "`{path}` is a picture of {} bytes; at most {MOST_OF_A_PICTURE} are sent",
-            bytes.len()
-        ));
-    }
-    let mut answer = ToolAnswer::text(format!("`{path}`, {media_type}, {} bytes", bytes.len()));
-    let data = base64::engine::general_purpose::STANDARD.encode(bytes);
-    answer.content.push(Content::Image { media_type: media_type.to_owned(), data });
+    let Picture { media_type, data } = picture;
+    let mut answer = ToolAnswer::text(format!("`{path}`, {media_type}, {bytes} bytes"));
+    answer.content.push(Content::Image { media_type, data });
     answer
 }
 

@@ -54,7 +54,8 @@ impl TypedLiveTool for AskUser {
                 return ToolAnswer::refusal("nobody is there to answer; decide yourself and say what you assumed");
             }
             match answered.await {
-                Ok(text) => ToolAnswer::text(text),
+                // The question and its answer stand in the transcript already.
+                Ok(text) => ToolAnswer::text(text).quiet(),
                 Err(_) => ToolAnswer::refusal("nobody answered; decide yourself and say what you assumed"),
             }
         })

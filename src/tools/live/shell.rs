@@ -11,13 +11,12 @@ use crate::domain::{Content, Mode, ProjectPath, Touch};
 use crate::sandbox::{Ended, Running};
 use crate::tools::ToolAnswer;
 use crate::tools::commands::{Commands, Walls, end_words, succeeded};
+use crate::tools::policy::{OUTSIDE_SANDBOX, only_reads};
 
 const DEFAULT_SECONDS: u64 = 120;
 const MOST_SECONDS: u64 = 3600;
 /// Bytes of a command line; a system takes about as many as one argument.
 const LONGEST_COMMAND: usize = 120 * 1024;
-/// What a command outside of the sandbox is asked for and granted by.
-const OUTSIDE: &str = "shell outside the sandbox";
 
 pub struct Shell(pub Commands);
 
@@ -48,9 +47,10 @@ impl TypedLiveTool for Shell {
     type Input = Input;
 
     fn touches(&self, input: &Input) -> Vec<Touch> {
-        let directory = input.directory.as_deref().and_then(|path| ProjectPath::parse(path).ok());
+        // A folder that is refused runs nothing.
+        let Ok(directory) = folder(input.directory.as_deref()) else { return Vec::new() };
         let command = Touch::Command { line: input.command.clone(), directory };
-        let outside = input.outside_sandbox.then(|| Touch::Foreign { tool: OUTSIDE.to_owned() });
+        let outside = input.outside_sandbox.then(|| Touch::Foreign { tool: OUTSIDE_SANDBOX.to_owned() });
         std::iter::once(command).chain(outside).collect()
     }
 
@@ -70,28 +70,43 @@ async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result
             "the command has {bytes} bytes; write what it needs to a file, and give at most {LONGEST_COMMAND}"
         ));
     }
-    let directory = match input.directory.as_deref().map(str::trim) {
-        None | Some("" | "." | "./") => commands.root().to_owned(),
-        Some(path) => {
-            let path = ProjectPath::parse(path.trim_end_matches('/')).map_err(|refusal| refusal.to_string())?;
-            if !context.root.is_plain(&path) {
-                return Err(format!("`{path}` is no folder of the project, or goes through a symbolic link"));
-            }
-            commands.root().join(path.as_str())
-        }
+    let directory = match folder(input.directory.as_deref())? {
+        None => commands.root().to_owned(),
+        Some(path) => commands.root().join(path.as_str()),
     };
-    if !directory.is_dir() {
+    // What was judged is a folder of the project, not what a link in it leads to.
+    let inside = match (directory.canonicalize(), commands.root().canonicalize()) {
+        (Ok(real), Ok(root)) => real.is_dir() && real.starts_with(root),
+        _ => false,
+    };
+    if !inside {
         return Err(format!("there is no folder `{}` in the project", input.directory.unwrap_or_default()));
     }
     let seconds = input.timeout_seconds.unwrap_or(DEFAULT_SECONDS).clamp(1, MOST_SECONDS);
     let time = (!input.background).then(|| Duration::from_secs(seconds));
-    let walls = if input.outside_sandbox || context.mode == Mode::Full { Walls::Open } else { Walls::Sandboxed };
+    let walls = match context.mode {
+        Mode::Full => Walls::Open,
+        _ if input.outside_sandbox => Walls::Open,
+        Mode::ReadOnly => Walls::Reading,
+        // What runs unasked because it only reads has no need to write: a reader that is not what it
+        // seems changes nothing.
+        _ if only_reads(&input.command) => Walls::Reading,
+        Mode::Ask | Mode::Auto => Walls::Sandboxed,
+    };
     let running = commands.start(&input.command, &directory, time, walls).await.map_err(|error| error.to_string())?;
     if input.background {
         let id = commands.jobs().adopt(&input.command, running)?;
         return Ok(ToolAnswer::text(format!("runs in the background as job {id}; read its output with `job`")));
     }
     Ok(report(&attend(running, context).await))
+}
+
+/// The folder that a call names; `None` for the project's own.
+fn folder(named: Option<&str>) -> Result<Option<ProjectPath>, String> {
+    match named.map(|path| path.trim().trim_end_matches('/')) {
+        None | Some("" | ".") => Ok(None),
+        Some(path) => ProjectPath::parse(path).map(Some).map_err(|refusal| refusal.to_string()),
+    }
 }
 
 /// Shows output while it comes, until the end.
@@ -120,5 +135,5 @@ fn report(ended: &Ended) -> ToolAnswer {
     if !output.trim().is_empty() {
         content.push(Content::Terminal { text: output });
     }
-    ToolAnswer { failed: !succeeded(ended), content, effects: Vec::new() }
+    ToolAnswer { failed: !succeeded(ended), content, ..ToolAnswer::default() }
 }

@@ -57,6 +57,19 @@ pub(super) fn judge(line: &str, directory: Option<&str>, circumstances: &Circums
     }
 }
 
+/// Whether a line is understood and only reads, whatever it reads.
+pub fn only_reads(line: &str) -> bool {
+    let Ok(parsed) = command_line::parse(line) else { return false };
+    parsed.commands.iter().all(|command| {
+        let writes = |redirection: &Redirection| match redirection {
+            Redirection::Write(word) => word.text != "/dev/null",
+            Redirection::Read(_) => false,
+        };
+        let goes = command.words.first().is_some_and(|word| word.text == "cd");
+        (goes || commands::reads(command).is_some()) && !command.redirections.iter().any(writes)
+    })
+}
+
 /// The line as a permission names it: with the folder, since the same words do other things elsewhere.
 fn exact(line: &str, directory: Option<&str>) -> String {
     match directory.filter(|folder| !folder.is_empty()) {
