@@ -94,7 +94,7 @@ fn hostile_dialogs_and_outputs_never_reach_the_terminal() {
         .call("list_files", &serde_json::json!({}), 50)
         .call(
             "ask_user",
-            &serde_json::json!({"question": format!("what{all}"), "choices": [format!("this{all}"), all]}),
+            &serde_json::json!({"question": format!("whither{all}"), "choices": [format!("this{all}"), all]}),
             50,
         )
         .then()
@@ -106,13 +106,13 @@ fn hostile_dialogs_and_outputs_never_reach_the_terminal() {
     terminal.until_shown("allow this once");
     // A dialog listens once it has been in sight for a moment; there are two of them.
     for _ in 0..400 {
-        if terminal.text().contains("what") {
+        if terminal.text().contains("whither") {
             break;
         }
         terminal.send("y");
         terminal.settle();
     }
-    terminal.until_shown("what");
+    terminal.until_shown("whither");
     terminal.settle();
     terminal.send("my answer\r");
     terminal.until_shown("the very last word");
