@@ -163,7 +163,7 @@ async fn finish(turn: &mut Turn, stop: Option<StopReason>, text: &str) -> Result
 
 /// Publishes all calls, then runs one after the other.
 async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> Result<Vec<Part>, Stop> {
-    let mut results = Vec::new();
+    let (mut results, mut pictures) = (Vec::new(), Vec::new());
     let mut called = Vec::new();
     for call in &answer.calls {
         let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
@@ -189,11 +189,13 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         let said = runner::words(&tool_answer);
+        pictures.extend(request::pictures(&tool_answer.content));
         results.push(publish_answer(turn, call, tool_answer).await);
         if let Some(circle) = turn.circles.record(&call.name, &call.json, &said) {
             break_circle(turn, call, circle, &mut results).await?;
         }
     }
+    results.append(&mut pictures);
     Ok(results)
 }
 

@@ -38,7 +38,8 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mu
                 Some(url) => Launch::Address { url: url.clone(), token: token_env.clone() },
                 None => Launch::Command { argv: command.clone(), passed: env.clone(), set: Vec::new() },
             };
-            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true };
+            let place = root.map(Path::to_owned);
+            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true, place };
             add(inputs, root, &spec, console)
         }
         McpVerb::List { json } => list(inputs, root, *json, console),
@@ -319,7 +320,7 @@ fn tried(
                 break outcome;
             };
             signed += 1;
-            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, None)).clone();
+            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, url, None)).clone();
             if signed > SIGN_INS || !signed_in_alone(spec, url, challenge, &around, &fresh, lines).await? {
                 break outcome;
             }
@@ -387,7 +388,7 @@ fn login(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Console
             Err(error) => return Err(failed(&error)),
         };
         let (listener, redirect) = listen().await?;
-        let session = Session::new(name, Some(tokens(inputs)));
+        let session = Session::new(name, url, Some(tokens(inputs)));
         let begun = SignIn::begin(name, url, &challenge, &redirect, &around.net, &session).await;
         let sign_in = begun.map_err(|error| failed(&error))?;
         console.line(&sign_in.address)?;
@@ -448,7 +449,8 @@ async fn came_back(listener: &TcpListener, redirect: &str) -> Result<String, Fai
 
 /// The server that the arguments mean.
 fn asked(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb) -> Result<Spec, Failure> {
-    let one = |launch| Spec { name: "server".to_owned(), launch, origin: SpecOrigin::Asked, enabled: true };
+    let one =
+        |launch| Spec { name: "server".to_owned(), launch, origin: SpecOrigin::Asked, enabled: true, place: None };
     let at = |url: &str| one(Launch::Address { url: url.to_owned(), token: verb.token_env.clone() });
     match (&verb.server, &verb.url, verb.command.as_slice()) {
         (_, Some(url), _) => Ok(at(url)),

@@ -107,7 +107,10 @@ impl Link {
     /// Starts or reaches a server and agrees with it on a protocol.
     pub async fn open(spec: &Spec, around: &Surroundings) -> Result<Self, McpError> {
         let tokens = around.tokens.clone().filter(|tokens| tokens.exist(&spec.name));
-        let session = tokens.map(|tokens| Session::new(&spec.name, Some(tokens)));
+        let session = match &spec.launch {
+            Launch::Address { url, .. } => tokens.map(|tokens| Session::new(&spec.name, url, Some(tokens))),
+            Launch::Command { .. } => None,
+        };
         Self::open_as(spec, around, session).await
     }
 
