@@ -123,7 +123,9 @@ impl Link {
             Launch::Command { argv, passed, set } => {
                 let environment = variables(&around.environment, &around.directory, passed, set);
                 let argv: Vec<String> = argv.iter().map(|word| spec.filled_in(word, &around.environment)).collect();
-                let (pipes, guard) = sandbox::spawn_server(&argv, &around.directory, &environment)
+                let home = around.environment.get("HOME").map(PathBuf::from).filter(|home| home.is_dir());
+                let directory = home.filter(|_| spec.stands_apart()).unwrap_or_else(|| around.directory.clone());
+                let (pipes, guard) = sandbox::spawn_server(&argv, &directory, &environment)
                     .await
                     .map_err(|error| McpError::Down(format!("the server `{}` did not start: {error}", spec.name)))?;
                 tokio::spawn(log(spec.name.clone(), pipes.errors));

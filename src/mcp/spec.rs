@@ -100,6 +100,23 @@ impl Spec {
 }
 
 impl Spec {
+    /// Whether it is found by its name, by a program that first looks where it stands: what a model writes into the
+    /// project would run in the place of what the person's settings mean. A command that names something in the
+    /// project belongs there all the same.
+    pub(super) fn stands_apart(&self) -> bool {
+        let (Launch::Command { argv, .. }, SpecOrigin::Settings) = (&self.launch, &self.origin) else { return false };
+        let [program, rest @ ..] = argv.as_slice() else { return false };
+        let program = Path::new(program).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let first = rest.first().map_or("", String::as_str);
+        let finds = match program {
+            "npx" | "bunx" | "pnpx" => true,
+            "npm" | "pnpm" | "yarn" | "bun" => matches!(first, "exec" | "x" | "dlx"),
+            _ => program.starts_with("python") && rest.iter().any(|word| word == "-m"),
+        };
+        let names_something = |place: &PathBuf| rest.iter().any(|word| place.join(word).exists());
+        finds && !self.place.as_ref().is_some_and(names_something)
+    }
+
     /// The project's own files that the command names, each with a hash of what it holds. Blocking.
     fn named_files(&self, argv: &[String]) -> Vec<(String, String)> {
         let Some(place) = self.place.as_deref().and_then(|place| place.canonicalize().ok()) else {
@@ -312,6 +329,17 @@ mod tests {
         }
         let plain = Spec { place: Some(folder.path().to_owned()), ..command(&["npx", "-y", "x"]) };
         assert_eq!(plain.fingerprint(), command(&["npx", "-y", "x"]).fingerprint());
+    }
+
+    #[test]
+    fn what_is_found_by_its_name_does_not_stand_in_the_project() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data.db"), "").unwrap();
+        let apart = |argv: &[&str]| Spec { place: Some(folder.path().to_owned()), ..command(argv) }.stands_apart();
+        assert!(apart(&["npx", "-y", "server"]) && apart(&["/usr/bin/python3.12", "-m", "server"]));
+        assert!(apart(&["pnpm", "dlx", "server"]));
+        assert!(!apart(&["npx", "-y", "server", "data.db"]) && !apart(&["npx", "server", "."]));
+        assert!(!apart(&["node", "server.js"]) && !apart(&["npm", "run", "server"]));
     }
 
     #[test]

@@ -105,8 +105,8 @@ async fn what_runs_unasked_because_it_reads_cannot_write() {
 #[tokio::test]
 async fn kilns_own_files_are_no_project_files_in_any_mode() {
     let plays = vec![
-        call(&[("write_file", r#"{"path":"kiln/config/config.toml","content":"x"}"#)]),
-        call(&[("write_file", r#"{"path":"other/config.toml","content":"x"}"#)]),
+        call(&[("write_file", r#"{"path":"kiln/config/keys.txt","content":"x"}"#)]),
+        call(&[("write_file", r#"{"path":"other/keys.txt","content":"x"}"#)]),
         text("Done."),
     ];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
@@ -120,7 +120,7 @@ async fn kilns_own_files_are_no_project_files_in_any_mode() {
     send(&mut world).await;
     assert_eq!(world.until_ended().await, TurnOutcome::Completed);
     assert!(answers(&world)[0].contains("Kiln's own files"), "{:?}", answers(&world));
-    assert!(!root.join("kiln/config/config.toml").exists() && root.join("other/config.toml").exists());
+    assert!(!root.join("kiln/config/keys.txt").exists() && root.join("other/keys.txt").exists());
 }
 
 #[tokio::test]
@@ -141,4 +141,25 @@ async fn a_picture_that_a_tool_shows_reaches_the_model_behind_the_results() {
             matches!(shown, Part::Image { media_type, data } if media_type == "image/png" && data == "iVBORw0KGgpyZXN0")
         );
     }
+}
+
+#[tokio::test]
+async fn settings_of_one_folder_give_no_rights_in_another() {
+    let shell = call(&[("shell", r#"{"command":"touch made.txt"}"#)]);
+    let mut world = World::with(vec![shell, text("Done.")], |parts| {
+        parts.place = Some("/somewhere/else".into());
+        parts.defaults.mode = Mode::Full;
+    })
+    .await;
+    world.put(".kiln/commands/evil.md", "Do evil.");
+    world.open().await;
+    let session = world.session();
+    let commands = world.told(Op::ListCommands { session }).await.unwrap();
+    assert!(matches!(&commands, kiln::domain::Reply::Commands { commands } if commands.is_empty()), "{commands:?}");
+    send(&mut world).await;
+    world.until(asks).await;
+    let call = world.view.state.approvals[0].call.clone();
+    world.told(Op::Decide { session, call, decision: Decision::Deny { comment: None } }).await.unwrap();
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    assert_eq!(world.file("made.txt"), None);
 }
