@@ -135,15 +135,28 @@ impl CredentialStore for Store {
     }
 }
 
-/// The way to a token, over Kiln's client: no redirect is followed on it.
-struct OverNet(Client);
+/// The way to a token, over Kiln's client: no redirect is followed on it. A server says where it leads, and could name
+/// something of this machine or its network: from an encrypted server it leads to encrypted addresses only.
+struct OverNet {
+    net: Client,
+    encrypted: bool,
+}
+
+impl OverNet {
+    fn for_server(server: &str, net: &Client) -> Arc<Self> {
+        Arc::new(Self { net: net.clone(), encrypted: !server.starts_with("http://") })
+    }
+}
 
 impl OAuthHttpClient for OverNet {
     fn execute(&self, request: OAuthHttpRequest) -> OAuthHttpClientFuture<'_> {
-        let net = self.0.clone();
+        let (net, encrypted) = (self.net.clone(), self.encrypted);
         Box::pin(async move {
             let (parts, body) = request.request.into_parts();
             let url = parts.uri.to_string();
+            if encrypted && !url.starts_with("https://") {
+                return Err(OAuthHttpClientError::from(format!("`{url}` is not encrypted, as the server is")));
+            }
             let mut outgoing = HttpRequest::get(url.clone()).purpose(Purpose::Tool);
             match parts.method.as_str() {
                 "GET" => {}
@@ -181,7 +194,7 @@ pub(super) async fn known(
 ) -> Result<Option<AuthorizationManager>, McpError> {
     let failed = |error: AuthError| failure(server, &error);
     let mut manager =
-        AuthorizationManager::new_with_oauth_http_client(url, Arc::new(OverNet(net.clone()))).await.map_err(failed)?;
+        AuthorizationManager::new_with_oauth_http_client(url, OverNet::for_server(url, net)).await.map_err(failed)?;
     manager.set_credential_store(session.store.clone());
     let found = manager.initialize_from_store().await.map_err(failed)?;
     Ok(found.then_some(manager))
@@ -227,7 +240,7 @@ impl SignIn {
         session: &Session,
     ) -> Result<Self, McpError> {
         let failed = |error: AuthError| failure(server, &error);
-        let client = Arc::new(OverNet(net.clone()));
+        let client = OverNet::for_server(url, net);
         let mut manager = AuthorizationManager::new_with_oauth_http_client(url, client).await.map_err(failed)?;
         manager.set_credential_store(session.store.clone());
         let mut state = OAuthState::Unauthorized(manager);
