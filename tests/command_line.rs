@@ -140,6 +140,18 @@ fn mistakes_are_told_with_a_hint_and_code_2() {
 }
 
 #[test]
+fn a_picture_that_is_none_is_told_before_anything_is_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let text = home.path().join("note.png");
+    std::fs::write(&text, "no picture").unwrap();
+    for (path, why) in [(text.to_str().unwrap(), "its bytes begin otherwise"), ("nothing.png", "o such file")] {
+        let (code, _, err) = told(&["exec", "--image", path, "what is this?"]);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("is no picture to show") && err.contains(why) && err.contains("\nhint: "), "{err}");
+    }
+}
+
+#[test]
 fn what_is_not_there_ends_with_code_4() {
     for (arguments, expected) in [
         (

@@ -9,6 +9,8 @@ mod checking;
 mod compaction;
 #[path = "seam/control.rs"]
 mod control;
+#[path = "seam/in_text.rs"]
+mod in_text;
 #[path = "seam/memory.rs"]
 mod memory;
 #[path = "seam/review.rs"]

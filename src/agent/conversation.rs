@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{Answer, Call, TextSink, ask};
+use super::answer::{Call, TextSink, ask};
 use super::checking::{self, Verified};
 use super::fenced_text::{FencedText, publish_text};
 use super::loops::Circle;
@@ -20,6 +20,8 @@ use crate::tools::{Effect, ToolAnswer};
 const REPAIRS: u32 = 2;
 /// The answer that ends a turn which goes in circles.
 const STOP: &str = "stop the turn";
+/// Calls of one message that are run; each of the others is refused.
+const MOST_CALLS: usize = 100;
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -78,9 +80,9 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+            if stopped && let Some(findings) = still_wrong(turn).await? {
                 messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -90,7 +92,7 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
         if !sink.all.trim().is_empty() {
             parts.push(Part::Text { text: sink.all });
         }
-        let results = run_calls(turn, &answer, &mut parts).await?;
+        let results = run_calls(turn, &answer.calls, answer.stop, &mut parts).await?;
         messages.push(Message { role: Role::Assistant, parts });
         messages.push(Message { role: Role::User, parts: results });
         room::keep(turn, answer.usage, &mut messages).await?;
@@ -129,6 +131,21 @@ fn open_steps(turn: &Turn) -> Option<String> {
     })
 }
 
+/// What checks find at the end of an answer, for the model to mend. When there is no use in going on, the
+/// step that runs has failed.
+async fn still_wrong(turn: &mut Turn) -> Result<Option<String>, Stop> {
+    match checking::verify(turn, None).await? {
+        Verified::GoOn => {}
+        Verified::Findings(run) => return Ok(request::findings(&run)),
+        Verified::GaveUp => {
+            if let Some(running) = turn.running_step() {
+                turn.change_step(running, StepState::Failed).await;
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn limit_reached(turn: &Turn) -> Stop {
     let sentence = format!("the turn used all of its {} requests", turn.input.limits.requests);
     Stop::Failed(
@@ -162,10 +179,15 @@ async fn finish(turn: &mut Turn, stop: Option<StopReason>, text: &str) -> Result
 }
 
 /// Publishes all calls, then runs one after the other.
-async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> Result<Vec<Part>, Stop> {
+async fn run_calls(
+    turn: &mut Turn,
+    calls: &[Call],
+    stop: Option<StopReason>,
+    parts: &mut Vec<Part>,
+) -> Result<Vec<Part>, Stop> {
     let (mut results, mut pictures) = (Vec::new(), Vec::new());
     let mut called = Vec::new();
-    for call in &answer.calls {
+    for call in calls {
         let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
         called.push(FactBody::ToolCalled {
             turn: turn.input.turn,
@@ -177,13 +199,16 @@ async fn run_calls(turn: &mut Turn, answer: &Answer, parts: &mut Vec<Part>) -> R
         parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
     }
     turn.out.facts(called, Vec::new()).await;
-    for call in &answer.calls {
+    for (number, call) in calls.iter().enumerate() {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let tool_answer = match parse_arguments(call) {
+            _ if number >= MOST_CALLS => ToolAnswer::refusal(format!(
+                "not run: only the first {MOST_CALLS} calls of one message are; make this one again if it is needed"
+            )),
             Ok(arguments) => runner::run(turn, call, arguments).await?,
-            Err(_) if answer.stop == Some(StopReason::Length) => ToolAnswer::refusal(
+            Err(_) if stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",
             ),
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
@@ -244,7 +269,7 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = runner::words(&answer);
-    let told = !answer.failed && !answer.effects.is_empty();
+    let told = !answer.failed && !answer.effects.is_empty() || answer.display == Display::Quiet;
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -283,39 +308,63 @@ impl TextSink for PlainText {
 }
 
 async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), Stop> {
-    let mut repairs = 0;
+    let (mut repairs, mut reminders, mut wrote, mut called) = (0, 0, false, false);
     for _ in 0..turn.input.limits.requests {
         turn.within_limits()?;
+        hear(turn, &mut messages).await;
         let mut sink = FencedText::default();
-        let answer = ask(turn, &chat_request(turn, TurnProtocol::Fenced, &messages), &mut sink).await?;
-        if sink.refusals.is_empty() {
-            if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+        let request = chat_request(turn, TurnProtocol::Fenced, &messages);
+        let answer = match ask(turn, &request, &mut sink).await {
+            Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
+            answer => answer?,
+        };
+        let FencedText { all, files, refusals, calls, .. } = sink;
+        wrote |= files > 0;
+        called |= !calls.is_empty();
+        messages.push(Message::text(Role::Assistant, all.clone()));
+        let results = run_calls(turn, &calls, answer.stop, &mut Vec::new()).await?;
+        let mut reply = request::results_in_text(&results, turn.input.model.window);
+        if refusals.is_empty() && results.is_empty() {
+            if !turn.person.words.is_empty() {
+                // The person has said more meanwhile.
+                continue;
+            }
+            // A model that never called a tool does not know how to end a step.
+            if called
+                && reminders < REMINDERS
+                && let Some(reminder) = open_steps(turn)
+            {
+                reminders += 1;
+                messages.push(Message::text(Role::User, reminder));
+                continue;
+            }
+            if let Some(findings) = still_wrong(turn).await? {
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             skip_open_steps(turn).await;
-            let said = if sink.files > 0 { "files" } else { sink.all.as_str() };
-            return finish(turn, answer.stop, said).await;
+            return finish(turn, answer.stop, if wrote { "files" } else { &all }).await;
         }
-        if repairs == REPAIRS {
-            return Err(Stop::Failed(
-                Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
-                    .hint("say which files you want, or choose another model"),
-            ));
+        if !refusals.is_empty() {
+            if repairs == REPAIRS {
+                return Err(Stop::Failed(
+                    Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
+                        .hint("say which files you want, or choose another model"),
+                ));
+            }
+            repairs += 1;
+            let refusals = refusals.join("\n");
+            turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
+            reply.push_str(&if turn.awaits_plan() {
+                format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
+            } else {
+                format!(
+                    "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+                )
+            });
         }
-        repairs += 1;
-        let refusals = sink.refusals.join("\n");
-        let text = if turn.awaits_plan() {
-            format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
-        } else {
-            format!(
-                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-            )
-        };
-        turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
-        messages.push(Message::text(Role::Assistant, sink.all));
-        messages.push(Message::text(Role::User, text));
+        messages.push(Message::text(Role::User, reply));
+        room::keep(turn, answer.usage, &mut messages).await?;
     }
     Err(limit_reached(turn))
 }

@@ -1,7 +1,8 @@
-//! The text protocol for models without tools: plan and files as fenced blocks, read while they
-//! arrive.
+//! The text protocol for models without tool calling: plan, calls and files as fenced blocks, read
+//! while they arrive.
 //!
-//! A block whose info string is `plan` holds the steps, one a line. A block whose info string names
+//! A block whose info string is `plan` holds the steps, one a line. A block whose info string is
+//! `tool` and a name (` ```tool grep `) is a call, its arguments JSON. A block whose info string names
 //! a path (` ```rust src/main.rs `, ` ```src/main.rs `, ` ```rust path=src/main.rs `) is a file; so is
 //! a block right after a line that holds nothing but a path. Everything else is prose. This file
 //! only splits text; it checks no paths and writes nothing.
@@ -13,6 +14,8 @@ pub enum Piece {
     Prose(String),
     /// The steps of the plan.
     Plan(Vec<String>),
+    /// A call of a tool, whole: its name, and its arguments as the model wrote them.
+    Call { name: String, json: String },
     /// A file begins; the path as the model wrote it, the step where it named one.
     FileOpened { path: String, step: Option<u64> },
     /// More of that file.
@@ -28,6 +31,11 @@ enum Place {
     /// A fenced block that is part of the prose; its closing fence.
     Example(Fence),
     Plan(Fence, Vec<String>),
+    Call {
+        fence: Fence,
+        name: String,
+        json: String,
+    },
     File(Fence),
 }
 
@@ -80,14 +88,15 @@ impl FencedReader {
         match std::mem::replace(&mut self.place, Place::Prose) {
             Place::File(_) => pieces.push(Piece::FileClosed { whole: false }),
             Place::Plan(_, steps) if !steps.is_empty() => pieces.push(Piece::Plan(steps)),
-            Place::Plan(..) | Place::Prose | Place::Example(_) => {}
+            // A call without its end is none.
+            Place::Plan(..) | Place::Call { .. } | Place::Prose | Place::Example(_) => {}
         }
         pieces
     }
 
     /// Passes on what has come of the present line, unless it may turn out to be a fence.
     fn pass_partial_line(&mut self, pieces: &mut Vec<Piece>) {
-        if self.line.is_empty() || matches!(self.place, Place::Plan(..)) {
+        if self.line.is_empty() || matches!(self.place, Place::Plan(..) | Place::Call { .. }) {
             return;
         }
         if !self.line_begun && may_become_fence(&self.line) {
@@ -135,6 +144,15 @@ impl FencedReader {
                     steps.push(step);
                 }
             }
+            Place::Call { fence, name, json } => {
+                if is_closing(&line, *fence) {
+                    let (name, json) = (std::mem::take(name), std::mem::take(json));
+                    self.place = Place::Prose;
+                    pieces.push(Piece::Call { name, json });
+                } else {
+                    json.push_str(&line);
+                }
+            }
             Place::File(fence) => {
                 if is_closing(&line, *fence) {
                     self.place = Place::Prose;
@@ -157,6 +175,7 @@ impl FencedReader {
         let named_before = std::mem::take(&mut self.last_prose);
         match read_info(info) {
             Info::Plan => self.place = Place::Plan(fence, Vec::new()),
+            Info::Call { name } => self.place = Place::Call { fence, name, json: String::new() },
             Info::File { path, step } => {
                 self.place = Place::File(fence);
                 pieces.push(Piece::FileOpened { path, step });
@@ -183,7 +202,7 @@ fn push_text(pieces: &mut Vec<Piece>, place: &Place, text: String) {
         }
         (Place::File(_), _) => pieces.push(Piece::FileText(text)),
         (Place::Prose | Place::Example(_), _) => pieces.push(Piece::Prose(text)),
-        (Place::Plan(..), _) => {}
+        (Place::Plan(..) | Place::Call { .. }, _) => {}
     }
 }
 
@@ -212,11 +231,15 @@ fn is_closing(line: &str, fence: Fence) -> bool {
 
 enum Info {
     Plan,
+    Call { name: String },
     File { path: String, step: Option<u64> },
     Other,
 }
 
 fn read_info(info: &str) -> Info {
+    if let Some(name) = called(info) {
+        return Info::Call { name };
+    }
     let mut path = None;
     let mut step = None;
     for (index, token) in info.split_whitespace().enumerate() {
@@ -241,6 +264,14 @@ fn read_info(info: &str) -> Info {
         Some(path) => Info::File { path, step },
         None => Info::Other,
     }
+}
+
+/// The tool of ` ```tool NAME `. Nothing else is a call: an example of JSON never runs.
+fn called(info: &str) -> Option<String> {
+    let mut words = info.split_whitespace();
+    let (mark, name) = (words.next()?, words.next()?);
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    (mark == "tool" && plain && words.next().is_none()).then(|| name.to_owned())
 }
 
 /// A word with a folder or an extension. `asp.net` and version numbers are not worth a rule: a path
@@ -282,7 +313,7 @@ mod tests {
     use super::*;
 
     const ANSWER: &str = "Here is the plan.\n\n```plan\n1. page\n- [ok] style\n```\n\n```html index.html\n<p>`a`</p>\n\n</html>\n```\n\
-        Now the style:\n\n**style.css**\n```css\nbody {}\n```\nAn example:\n\n```sh\nnpm start\n```\n````md path=README.md step=2\n```sh\nx\n```\n````\nDone.";
+        Now the style:\n\n**style.css**\n```css\nbody {}\n```\nAn example:\n\n```sh\nnpm start\n```\n```tool shell\n{\"command\": \"ls\"}\n```\n````md path=README.md step=2\n```sh\nx\n```\n````\nDone.";
 
     fn read(chunks: &[&str]) -> Vec<Piece> {
         let mut reader = FencedReader::default();
@@ -320,12 +351,28 @@ mod tests {
                 text("body {}\n"),
                 Piece::FileClosed { whole: true },
                 Piece::Prose("An example:\n\n```sh\nnpm start\n```\n".to_owned()),
+                Piece::Call { name: "shell".to_owned(), json: "{\"command\": \"ls\"}\n".to_owned() },
                 opened("README.md", Some(2)),
                 text("```sh\nx\n```\n"),
                 Piece::FileClosed { whole: true },
                 Piece::Prose("Done.".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn a_call_is_told_once_it_is_whole() {
+        let call = |name: &str, json: &str| Piece::Call { name: name.to_owned(), json: json.to_owned() };
+        assert_eq!(
+            read(&["I look.\n```tool grep\n{\"pattern\":\n \"x\"}\n```\n```tool list_files\n```\n"]),
+            [Piece::Prose("I look.\n".to_owned()), call("grep", "{\"pattern\":\n \"x\"}\n"), call("list_files", "")]
+        );
+        for no_call in
+            ["```tool grep\n{\"pattern\": \"x\"}\n", "```json\n{\"tool\": \"grep\"}\n```\n", "```tool\n{}\n```\n"]
+        {
+            let calls = read(&[no_call]).into_iter().filter(|piece| matches!(piece, Piece::Call { .. })).count();
+            assert_eq!(calls, 0, "{no_call}");
+        }
     }
 
     #[test]

@@ -1,11 +1,22 @@
-//! What happens to answer text in which plan and files are fenced blocks: shown while it comes,
-//! written when a file is whole.
+//! What happens to answer text in which plan, calls and files are fenced blocks: shown while it comes,
+//! written when a file is whole. Calls, and edits of files that exist, are only gathered here: they run
+//! when the answer is over.
 
-use super::answer::TextSink;
+use serde_json::json;
+
+use super::answer::{Call, TextSink};
 use super::fenced::{FencedReader, Piece};
-use super::runner;
 use super::turn::Turn;
 use crate::domain::{FactBody, Glimpse, Phase, PlannedStep, ProjectPath, StepId};
+use crate::workspace::edit::blocks;
+
+/// Steps, and bytes of one, that are taken as a plan without a second look.
+const STEPS: usize = 12;
+const STEP_BYTES: usize = 300;
+
+fn is_long(step: &String) -> bool {
+    step.len() > STEP_BYTES
+}
 
 /// Publishes a stretch of the answer, unless it is blank.
 pub async fn publish_text(turn: &mut Turn, text: String, whole: bool) {
@@ -27,6 +38,8 @@ pub struct FencedText {
     pub files: usize,
     /// Why other files were not, in words for the model.
     pub refusals: Vec<String>,
+    /// Calls of tools that the answer holds, in its order.
+    pub calls: Vec<Call>,
     cut: CutFile,
 }
 
@@ -44,6 +57,32 @@ struct OpenFile {
     /// `None` when the path was refused: the text is passed over.
     path: Option<ProjectPath>,
     text: String,
+    form: Form,
+}
+
+/// What the text of a file's block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Too little has come to tell.
+    Open,
+    /// The file's whole content, on the screen.
+    Whole,
+    /// SEARCH/REPLACE blocks.
+    Edits,
+}
+
+impl Form {
+    fn of(text: &str) -> Self {
+        const HEAD: &str = "<<<<<<< SEARCH";
+        let begin = text.trim_start();
+        if begin.starts_with(HEAD) {
+            Self::Edits
+        } else if HEAD.starts_with(begin) {
+            Self::Open
+        } else {
+            Self::Whole
+        }
+    }
 }
 
 impl TextSink for FencedText {
@@ -81,15 +120,18 @@ impl FencedText {
                     self.prose.push_str(&text);
                     turn.out.glimpse(Glimpse::Text { text });
                 }
+                // The person sees a plan before it holds; one that is none is refused as that of other models.
+                Piece::Plan(steps) if turn.awaits_plan() || steps.len() > STEPS || steps.iter().any(is_long) => {
+                    self.call(turn, "set_plan".to_owned(), json!({ "steps": steps }).to_string());
+                }
                 Piece::Plan(steps) => {
                     let steps = (1..).zip(steps).map(|(n, title)| PlannedStep { id: StepId(n), title }).collect();
                     publish_text(turn, std::mem::take(&mut self.prose), true).await;
-                    match runner::permit_plan(turn, steps).await {
-                        Ok(Ok(steps)) => turn.set_plan(steps).await,
-                        Ok(Err(refusal)) => self.refusals.push(refusal),
-                        // The turn ends at its next step.
-                        Err(_) => {}
-                    }
+                    turn.set_plan(steps).await;
+                }
+                Piece::Call { name, json } => {
+                    publish_text(turn, std::mem::take(&mut self.prose), true).await;
+                    self.call(turn, name, json);
                 }
                 Piece::FileOpened { path, step } => self.open(turn, &path, step).await,
                 Piece::FileText(text) => self.file_text(turn, text),
@@ -112,22 +154,39 @@ impl FencedText {
                 turn.run_step(step).await;
             }
             turn.out.phase(Phase::Writing { path: path.clone() });
-            turn.out.glimpse(Glimpse::FileOpened { path: path.clone() });
         }
-        self.file = Some(OpenFile { path, text: String::new() });
+        self.file = Some(OpenFile { path, text: String::new(), form: Form::Open });
+    }
+
+    fn call(&mut self, turn: &mut Turn, name: String, json: String) {
+        self.calls.push(Call::written(turn.call_id(), name, json));
     }
 
     fn file_text(&mut self, turn: &mut Turn, text: String) {
-        if let Some(file) = &mut self.file {
-            file.text.push_str(&text);
-            if let Some(path) = &file.path {
-                turn.out.glimpse(Glimpse::FileText { path: path.clone(), text });
+        let Some(file) = &mut self.file else { return };
+        file.text.push_str(&text);
+        let Some(path) = &file.path else { return };
+        match file.form {
+            Form::Whole => turn.out.glimpse(Glimpse::FileText { path: path.clone(), text }),
+            Form::Open => {
+                file.form = Form::of(&file.text);
+                if file.form == Form::Whole {
+                    turn.out.glimpse(Glimpse::FileOpened { path: path.clone() });
+                    turn.out.glimpse(Glimpse::FileText { path: path.clone(), text: file.text.clone() });
+                }
             }
+            Form::Edits => {}
         }
     }
 
     async fn close(&mut self, turn: &mut Turn, whole: bool) {
-        let Some(OpenFile { path: Some(path), text }) = self.file.take() else { return };
+        let Some(OpenFile { path: Some(path), text, form }) = self.file.take() else { return };
+        if form == Form::Edits {
+            if whole {
+                self.edits(turn, &path, &text);
+            }
+            return;
+        }
         if !whole {
             turn.out.glimpse(Glimpse::FileDropped { path });
             return;
@@ -138,6 +197,22 @@ impl FencedText {
                 turn.out.glimpse(Glimpse::FileDropped { path });
                 self.refusals.push(refusal);
             }
+        }
+    }
+}
+
+impl FencedText {
+    /// Edits of one file become one call, so that they are looked at and answered like those of other models.
+    fn edits(&mut self, turn: &mut Turn, path: &ProjectPath, text: &str) {
+        match blocks::parse(&format!("{path}\n```\n{text}```\n")) {
+            Ok(blocks) => {
+                let edits: Vec<_> = blocks
+                    .into_iter()
+                    .map(|block| json!({ "search": block.search, "replace": block.replace }))
+                    .collect();
+                self.call(turn, "edit_file".to_owned(), json!({ "path": path.as_str(), "edits": edits }).to_string());
+            }
+            Err(broken) => self.refusals.push(format!("`{path}`: {}", broken.reason)),
         }
     }
 }

@@ -23,7 +23,10 @@ use crate::tools::live::{TypedLive, remember::Remember, skill::Skills, task::Tas
 use crate::tools::notes::Notes;
 use crate::tools::policy::Trust;
 use crate::workspace::Root;
+use crate::workspace::seen::Seen;
 
+/// Bytes of present file contents that the fenced protocol sends along at most.
+const SHOWN_CONTENT: usize = 24_000;
 /// The part of a window that the map may take at most, as a divisor.
 const MAP_SHARE: u64 = 20;
 
@@ -82,11 +85,10 @@ struct Gathered {
 /// message.
 pub async fn prepare(turn: &mut Turn, protocol: TurnProtocol) -> Result<Message, Stop> {
     let gathered = gather(turn, protocol).await?;
-    turn.system = system(protocol, &gathered.instructions, &gathered.skills, &gathered.notes);
-    if protocol == TurnProtocol::Tools {
-        let notes = turn.input.memory.notes_of(turn.input.root.path());
-        equip(&mut turn.toolbox, notes, gathered.skills);
-    }
+    let Gathered { instructions, skills, notes, .. } = &gathered;
+    let own_notes = turn.input.memory.notes_of(turn.input.root.path());
+    equip(&mut turn.toolbox, own_notes, skills.clone());
+    turn.system = system(protocol, &turn.toolbox, instructions, skills, notes);
     let said: BTreeSet<&str> = turn
         .input
         .before
@@ -101,12 +103,16 @@ pub async fn prepare(turn: &mut Turn, protocol: TurnProtocol) -> Result<Message,
     let notices = gathered.instructions.notices.iter().filter(|text| !said.contains(text.as_str()));
     let mut facts: Vec<FactBody> = notices.map(|text| FactBody::Noticed { text: text.clone() }).collect();
     let mut text = turn.input.text.clone();
-    for Attachment { name, text: content } in gathered.attachments {
+    let mut pictures = Vec::new();
+    for Attachment { name, text: content, picture } in gathered.attachments {
         request::attach(&mut text, &content);
-        facts.push(FactBody::Attached { turn: number, name, text: content });
+        pictures.extend(picture.clone().map(request::picture));
+        facts.push(FactBody::Attached { turn: number, name, text: content, picture });
     }
     turn.out.facts(facts, Vec::new()).await;
-    Ok(request::prompt(&text, &gathered.files, &gathered.map, &gathered.contents))
+    let mut message = request::prompt(&text, &gathered.files, &gathered.map, &gathered.contents);
+    message.parts.extend(pictures);
+    Ok(message)
 }
 
 /// Adds the tools that go with what was read.
@@ -132,13 +138,13 @@ async fn gather(turn: &Turn, protocol: TurnProtocol) -> Result<Gathered, Stop> {
         let attachments = mentions::attachments(&text, &around);
         let contents = match protocol {
             TurnProtocol::Tools => Vec::new(),
-            TurnProtocol::Fenced | TurnProtocol::Guided => contents(&root, &touched),
+            TurnProtocol::Fenced | TurnProtocol::Guided => contents(&root, &touched, &seen),
         };
         let hints = Hints { words: text, touched };
         let map = if tokens == 0 { String::new() } else { drawn(&root, &files, &hints, tokens, &memory) };
         Gathered {
             instructions: instructions::read(&root, memory.user.as_deref(), trust),
-            skills: if protocol == TurnProtocol::Tools { skills::skills(sources) } else { Vec::new() },
+            skills: skills::skills(sources),
             notes: notes_text(&memory, &root),
             attachments,
             files,
@@ -164,8 +170,15 @@ fn map_tokens(memory: &Memory, window: Option<u64>) -> usize {
     memory.map_tokens.min(share.unwrap_or(usize::MAX))
 }
 
-fn contents(root: &Root, touched: &[ProjectPath]) -> Vec<(ProjectPath, String)> {
-    let read = |path: &ProjectPath| Some((path.clone(), String::from_utf8(root.read(path).ok()??).ok()?));
+/// The contents of these files, as many as the model can be shown; it knows them from then on.
+fn contents(root: &Root, touched: &[ProjectPath], seen: &Seen) -> Vec<(ProjectPath, String)> {
+    let mut left = SHOWN_CONTENT;
+    let read = |path: &ProjectPath| {
+        let text = String::from_utf8(root.read(path).ok()??).ok()?;
+        left = left.checked_sub(text.len())?;
+        seen.record(path, text.as_bytes());
+        Some((path.clone(), text))
+    };
     touched.iter().filter_map(read).collect()
 }
 
@@ -176,8 +189,18 @@ fn notes_text(memory: &Memory, root: &Root) -> String {
 }
 
 /// The standing instructions, Kiln's own first: what every session shares comes before what differs.
-fn system(protocol: TurnProtocol, instructions: &Instructions, skills: &[Skill], notes: &str) -> String {
+fn system(
+    protocol: TurnProtocol,
+    toolbox: &Toolbox,
+    instructions: &Instructions,
+    skills: &[Skill],
+    notes: &str,
+) -> String {
     let mut text = request::system(protocol).trim_end().to_owned();
+    if protocol == TurnProtocol::Fenced {
+        text.push_str("\n\n# Tools\n\n");
+        text.push_str(request::tools_in_text(toolbox).trim_end());
+    }
     if !instructions.text.is_empty() {
         text.push_str("\n\n# Instructions from files\n\n");
         text.push_str(instructions.text.trim_end());
@@ -214,12 +237,16 @@ pub fn context(state: &SessionState, root: &Root, memory: &Memory, trust: Trust,
     let mut toolbox = toolbox.clone();
     equip(&mut toolbox, memory.notes_of(root.path()), library.clone());
     let specs = request::tool_specs(&toolbox);
-    let tools: usize = specs.iter().map(|one| one.description.len() + one.schema.to_string().len()).sum();
+    let tools = match protocol {
+        TurnProtocol::Tools => specs.iter().map(|one| one.description.len() + one.schema.to_string().len()).sum(),
+        TurnProtocol::Fenced => request::tools_in_text(&toolbox).len(),
+        TurnProtocol::Guided => 0,
+    };
     let names = found.text.matches("<instructions from=").count();
     let notes = notes_text(memory, root);
     let mut parts = vec![
         part("Kiln's own instructions", request::system(protocol).len(), String::new()),
-        part("tools", if protocol == TurnProtocol::Tools { tools } else { 0 }, format!("{} tools", specs.len())),
+        part("tools", tools, format!("{} tools", specs.len())),
         part("instructions from files", found.text.len(), format!("{names} files")),
         part("skills", skill_list(&library).len(), format!("{} skills", library.len())),
         part("notes", notes.len(), format!("{} notes", notes.lines().count())),

@@ -3,14 +3,20 @@
 //! The instructions never change within a session and history is only appended to, so a provider's
 //! prompt cache holds; what changes (the project's files) goes last, with the newest message.
 
-use crate::domain::{CheckResult, CheckRun, Content, Item, ItemKind, ProjectPath, Seq, SessionState, TurnProtocol};
+use serde_json::Value;
+
+use super::runner;
+use crate::domain::{
+    CheckResult, CheckRun, Content, Item, ItemKind, Picture, ProjectPath, Seq, SessionState, TurnProtocol,
+};
 use crate::providers::{Message, OpaqueReasoning, Part, Role, ToolSpec};
 use crate::tools::{self, Toolbox};
 
 /// Paths of the project that a message names at most.
 const LISTED_FILES: usize = 200;
-/// Characters of present file contents that the fenced protocol sends along at most.
-const SHOWN_CONTENT: usize = 24_000;
+
+/// Bytes of one tool's answer that go into a text at most.
+const RESULT_IN_TEXT: usize = 16 * 1024;
 
 const TOOLS_PROMPT: &str = include_str!("../../assets/prompts/tools.md");
 const FENCED_PROMPT: &str = include_str!("../../assets/prompts/fenced.md");
@@ -29,6 +35,61 @@ pub fn tool_specs(toolbox: &Toolbox) -> Vec<ToolSpec> {
         .iter()
         .map(|tool| ToolSpec { name: tool.name().to_owned(), description: tool.description(), schema: tool.schema() })
         .collect()
+}
+
+/// Tools that a model without tool calling has no use for: files and plan are blocks of their own, and a
+/// sub-agent would need calling too.
+const NOT_IN_TEXT: [&str; 5] = ["set_plan", "write_file", "edit_file", "apply_patch", "task"];
+
+/// The tools as a model without tool calling is told of them: one a line, with what its arguments are.
+pub fn tools_in_text(toolbox: &Toolbox) -> String {
+    let told = toolbox.iter().filter(|tool| !NOT_IN_TEXT.contains(&tool.name()));
+    told.map(|tool| {
+        let description = tool.description();
+        let brief = description.split_once(". ").map_or(description.trim_end_matches('.'), |(first, _)| first);
+        format!("- {} {} {}\n", tool.name(), signature(&tool.schema()), brief.replace('\n', " "))
+    })
+    .collect()
+}
+
+/// The arguments of a tool in short: `{"pattern": string, "limit"?: integer}`.
+fn signature(schema: &Value) -> String {
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let arguments: Vec<String> = properties
+        .map(|(name, about)| {
+            let mark = if required.contains(&name.as_str()) { "" } else { "?" };
+            format!("\"{name}\"{mark}: {}", kind(about))
+        })
+        .collect();
+    format!("{{{}}}", arguments.join(", "))
+}
+
+fn kind(about: &Value) -> &str {
+    match about.get("type") {
+        Some(Value::String(kind)) => kind,
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("any")
+        }
+        _ => "string",
+    }
+}
+
+/// What tools answered to calls that were written as text; a window of tokens bounds each of them.
+pub fn results_in_text(results: &[Part], window: Option<u64>) -> String {
+    let limit = window.map_or(RESULT_IN_TEXT, |window| usize::try_from(window / 2).unwrap_or(RESULT_IN_TEXT));
+    let limit = limit.clamp(1024, RESULT_IN_TEXT);
+    let told = results.iter().filter_map(|part| match part {
+        Part::ToolResult { name, text, failed, .. } => Some(result_in_text(name, text, *failed, limit)),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn result_in_text(name: &str, text: &str, failed: bool, limit: usize) -> String {
+    let verb = if failed { "did not do it" } else { "answered" };
+    format!("The tool `{name}` {verb}:\n`````\n{}\n`````\n\n", runner::shortened(text, limit))
 }
 
 /// The turns before this one, as messages.
@@ -76,6 +137,11 @@ pub fn pinned(state: &SessionState, up_to: Seq) -> Vec<String> {
     words.map(|(who, text)| format!("<pinned from=\"{who}\">\n{text}\n</pinned>")).collect()
 }
 
+/// A picture as a part of a message.
+pub fn picture(picture: Picture) -> Part {
+    Part::Image { media_type: picture.media_type, data: picture.data }
+}
+
 /// Puts something behind the words that it belongs to.
 pub fn attach(text: &mut String, attached: &str) {
     text.push_str("\n\n");
@@ -102,12 +168,7 @@ pub fn prompt(text: &str, files: &[ProjectPath], map: &str, contents: &[(Project
         let head = "Line numbers and what is defined there; the most telling files come first.";
         full.push_str(&format!("\n\n<project_map>\n{head}\n{map}</project_map>"));
     }
-    let mut left = SHOWN_CONTENT;
     for (path, content) in contents {
-        if content.len() > left {
-            continue;
-        }
-        left -= content.len();
         full.push_str(&format!("\n\nThe present content of {path}:\n````\n{content}\n````"));
     }
     Message::text(Role::User, full)
@@ -184,6 +245,13 @@ impl Conversation {
                 }
                 self.results.push(Part::ToolResult { id, name: name.clone(), text, failed });
             }
+            // The parts that hold the conversation together stand in its words.
+            ItemKind::Call { name, arguments, answer: Some(answer), .. } if protocol == TurnProtocol::Fenced => {
+                self.assistant.push(Part::Text { text: format!("```tool {name}\n{arguments}\n```") });
+                let text = result_in_text(name, &tools::words(&answer.content), answer.failed, RESULT_IN_TEXT);
+                self.answered = self.answered.max(Some(answer.seq));
+                self.results.push(Part::Text { text });
+            }
             ItemKind::Change { change } if protocol != TurnProtocol::Tools => {
                 self.assistant.push(Part::Text { text: format!("(wrote {})", change.path) });
             }
@@ -201,13 +269,18 @@ impl Conversation {
                 );
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Attached { text, .. } => match self.messages.last_mut() {
-                Some(Message { role: Role::User, parts }) => match parts.last_mut() {
-                    Some(Part::Text { text: words }) => attach(words, text),
-                    _ => parts.push(Part::Text { text: text.clone() }),
-                },
-                _ => self.messages.push(Message::text(Role::User, text.clone())),
-            },
+            ItemKind::Attached { text, picture: shown, .. } => {
+                match self.messages.last_mut() {
+                    Some(Message { role: Role::User, parts }) => match parts.first_mut() {
+                        Some(Part::Text { text: words }) => attach(words, text),
+                        _ => parts.push(Part::Text { text: text.clone() }),
+                    },
+                    _ => self.messages.push(Message::text(Role::User, text.clone())),
+                }
+                if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
+                    message.parts.push(picture(shown.clone()));
+                }
+            }
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {

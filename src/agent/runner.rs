@@ -17,8 +17,8 @@ use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use super::{hooking, instructions, subagent};
 use crate::domain::{
-    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, ProjectPath,
-    Question, Review, StepId, StepState, Touch,
+    ApprovalRequest, CallId, Content, Decision, Display, FactBody, Glimpse, Mode, Phase, PlanDecision, PlannedStep,
+    Planning, ProjectPath, Question, Review, StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -54,9 +54,9 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
-            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
-                .await
-                .map_err(internal)?
+            let work = move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen });
+            // A defect of one tool is not the end of the turn.
+            blocking(work).await.unwrap_or_else(|why| ToolAnswer::refusal(format!("`{}` failed: {why}", call.name)))
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
@@ -112,7 +112,7 @@ pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> 
     let (reason, offers) = match judge(turn, &touches) {
         Verdict::Allow { .. } => return Ok(Ok(())),
         Verdict::Deny { .. } if turn.awaits_plan() => {
-            return Ok(Err(format!("`{path}` was not written: the person has to approve a plan first")));
+            return Ok(Err(format!("`{path}` was not written: nothing is changed before the person approved a plan")));
         }
         Verdict::Deny { reason } => return Ok(Err(format!("`{path}` was not written: {reason}"))),
         Verdict::Ask { reason, offers } => (reason, offers),
@@ -122,10 +122,9 @@ pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> 
         Ok(before) => before,
         Err(error) => return Ok(Err(format!("`{path}` was not written: {error}"))),
     };
-    turn.files_asked += 1;
     let request = ApprovalRequest {
         turn: turn.input.turn,
-        call: CallId::new(format!("file-{}-{}", turn.input.turn, turn.files_asked)),
+        call: CallId::new(turn.call_id()),
         tool: "write_file".to_owned(),
         title: title("write_file", &touches),
         preview: vec![tools::preview::diff(path, before.as_deref(), Some(content.as_bytes()))],
@@ -274,6 +273,10 @@ fn head(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 
+fn end(text: &str, limit: usize) -> &str {
+    text.get(text.ceil_char_boundary(text.len().saturating_sub(limit))..).unwrap_or_default()
+}
+
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
@@ -281,15 +284,24 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
     let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode: turn.mode(), grants };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
+    let mut printed = String::new();
     loop {
         let wish = tokio::select! {
             biased;
-            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = turn.cancel.cancelled() => {
+                drop(work);
+                stopped(turn, id, printed).await;
+                return Err(Stop::Cancelled);
+            }
             Some(wish) = wished.recv() => wish,
             answer = &mut work => return Ok(answer),
         };
         match wish {
             Wish::Output(text) => {
+                printed.push_str(&text);
+                if printed.len() > 2 * ANSWER_LIMIT {
+                    printed = end(&printed, ANSWER_LIMIT).to_owned();
+                }
                 turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
                 turn.out.flush().await;
             }
@@ -304,6 +316,16 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
             }
         }
     }
+}
+
+/// A call that the person stopped keeps what it had printed.
+async fn stopped(turn: &mut Turn, call: CallId, printed: String) {
+    let mut content = vec![Content::Text { text: "stopped before it ended".to_owned() }];
+    if !printed.trim().is_empty() {
+        content.push(Content::Terminal { text: end(&printed, ANSWER_LIMIT).to_owned() });
+    }
+    let turn_id = turn.input.turn;
+    turn.out.fact(FactBody::ToolAnswered { turn: turn_id, call, failed: true, content, display: Display::Line }).await;
 }
 
 /// A plan that has to be approved waits here; what the person made of it takes the proposal's place.
@@ -359,7 +381,7 @@ pub async fn permit_plan(turn: &mut Turn, steps: Vec<PlannedStep>) -> Result<Res
 
 /// A step that changed files is over when the project's checks say so; else the model hears what they
 /// found, and the step goes on.
-async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+async fn settle_step(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
     let ended = answer.effects.iter().find_map(|effect| match effect {
         Effect::StepChanged(step, StepState::Done) => Some(*step),
         _ => None,
@@ -367,11 +389,22 @@ async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, 
     let Some(step) = ended else { return Ok(answer) };
     match checking::verify(turn, Some(step)).await? {
         Verified::GoOn => Ok(answer),
+        Verified::GaveUp => {
+            for effect in &mut answer.effects {
+                if let Effect::StepChanged(_, state) = effect {
+                    *state = StepState::Failed;
+                }
+            }
+            let text = format!("Step {step} has failed: its checks still find something. Stop mending it.");
+            answer.content = vec![Content::Text { text }];
+            Ok(answer)
+        }
         Verified::Findings(run) => {
             let text = request::findings(&run).unwrap_or_default();
             Ok(ToolAnswer::refusal(format!(
                 "Step {step} is not done yet. {text}\nMend this, then call `finish_step` again."
-            )))
+            ))
+            .quiet())
         }
     }
 }
@@ -387,15 +420,19 @@ fn trimmed(mut answer: ToolAnswer) -> ToolAnswer {
         if let Content::Text { text } | Content::Terminal { text } | Content::Code { text, .. } = content
             && text.len() > ANSWER_LIMIT
         {
-            *text = shortened(text);
+            *text = shortened(text, ANSWER_LIMIT);
         }
     }
     answer
 }
 
-fn shortened(text: &str) -> String {
-    let begin = text.get(..text.floor_char_boundary(ANSWER_LIMIT / 2)).unwrap_or_default();
-    let end = text.get(text.ceil_char_boundary(text.len().saturating_sub(ANSWER_LIMIT / 2))..).unwrap_or_default();
+/// The beginning and the end of a text that is longer than so many bytes.
+pub fn shortened(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let begin = text.get(..text.floor_char_boundary(limit / 2)).unwrap_or_default();
+    let end = text.get(text.ceil_char_boundary(text.len().saturating_sub(limit / 2))..).unwrap_or_default();
     let left_out = text.len().saturating_sub(begin.len() + end.len());
     format!("{begin}\n\n[… {left_out} bytes left out …]\n\n{end}")
 }

@@ -89,8 +89,8 @@ pub struct Turn {
     pub toolbox: Toolbox,
     /// Whether the person approved a plan in this turn.
     pub plan_approved: bool,
-    /// Files given in text that the person was asked about.
-    pub files_asked: u32,
+    /// Calls that got their id from Kiln.
+    own_calls: u32,
     /// Calls that the person was asked about, by the names that the answers came under.
     pub asked_for: HashSet<CallId>,
     /// How many those were.
@@ -145,7 +145,7 @@ impl Turn {
             person,
             toolbox,
             plan_approved: false,
-            files_asked: 0,
+            own_calls: 0,
             asked_for: HashSet::new(),
             asked: 0,
             checkpoints,
@@ -157,6 +157,12 @@ impl Turn {
             circles: Circles::default(),
             spent: Spent::begin(),
         }
+    }
+
+    /// An id for a call that came without one: written as text, or of Kiln's own.
+    pub fn call_id(&mut self) -> String {
+        self.own_calls += 1;
+        format!("text-{}-{}", self.input.turn, self.own_calls)
     }
 
     /// The running step, if the plan has one.
@@ -297,8 +303,13 @@ impl Turn {
             Err(_) => return Err("the turn was stopped".to_owned()),
         }
         self.before_write(None).await;
-        let root = self.input.root.clone();
-        let written = blocking(move || crate::tools::write(&root, path.as_str(), &content)).await?;
+        let (root, seen) = (Arc::clone(&self.input.root), Arc::clone(&self.input.seen));
+        let work = move || {
+            let written = crate::tools::write(&root, path.as_str(), &content)?;
+            seen.record(&written.path, &written.after);
+            Ok(written)
+        };
+        let written: Result<Written, String> = blocking(work).await?;
         match written {
             Ok(written) => {
                 self.publish_change(written).await;

@@ -159,6 +159,10 @@ pub struct ExecVerb {
     /// What to make, or `-` to read it from standard input
     pub prompt: String,
 
+    /// A picture to show the model: PNG, JPEG, GIF or WebP; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
+
     /// Print the session's facts as JSON, one a line, in place of the answer
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,8 @@
 //! `kiln exec`: one turn without the terminal interface. The answer (or, with `--json`, every
 //! fact) goes to standard output, progress to standard error.
 
+use std::path::{Path, PathBuf};
+
 use tokio::sync::mpsc;
 
 use super::args::{Common, ExecVerb, existing};
@@ -14,7 +16,7 @@ use super::{open, pull, unattended};
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::{NewProject, PullSource};
 use crate::domain::{
-    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Reply, SessionId, TurnOutcome,
+    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Picture, Reply, SessionId, TurnOutcome,
 };
 use crate::engine::Engine;
 
@@ -57,9 +59,12 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
             Some((target, existing))
         }
     };
-    let prompt = if verb.prompt == "-" { open::read_prompt()? } else { verb.prompt.clone() };
+    let mut prompt = if verb.prompt == "-" { open::read_prompt()? } else { verb.prompt.clone() };
     if prompt.trim().is_empty() {
         return Err(Failure::usage("the prompt is empty", "say what to make, or `-` to read it from standard input"));
+    }
+    for image in &verb.image {
+        prompt.push_str(&format!(" @\"{}\"", picture(image)?.display()));
     }
     assemble::unlock_keys(inputs, &Console::system())?;
     Ok(ExecRequest {
@@ -69,6 +74,25 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
         mode: inputs.settings.agent.mode,
         export,
     })
+}
+
+/// The whole path of a picture, which is how a message mentions it.
+fn picture(path: &Path) -> Result<PathBuf, Failure> {
+    let no_picture = |why: String| {
+        Failure::usage(
+            format!("`{}` is no picture to show: {why}", path.display()),
+            "give a PNG, JPEG, GIF or WebP file",
+        )
+    };
+    let whole = path.canonicalize().map_err(|error| no_picture(error.to_string()))?;
+    let bytes = std::fs::read(&whole).map_err(|error| no_picture(error.to_string()))?;
+    match Picture::of(&bytes) {
+        None => Err(no_picture("its bytes begin otherwise".to_owned())),
+        Some(_) if bytes.len() as u64 > Picture::MOST_BYTES => {
+            Err(no_picture(format!("it has {} bytes, and at most {} are sent", bytes.len(), Picture::MOST_BYTES)))
+        }
+        Some(_) => Ok(whole),
+    }
 }
 
 /// Runs one turn to its end. Ctrl-C cancels the turn; what it wrote stays.

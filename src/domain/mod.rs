@@ -30,7 +30,7 @@ pub mod verification;
 pub use change::{Blob, ChangeKind, FileChange};
 pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use connection::{Connection, ConnectionState, Purpose};
-pub use content::{Content, Display};
+pub use content::{Content, Display, Picture};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};
 pub use finding::{Finding, Verdict};

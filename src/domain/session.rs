@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
 use super::checkpoint::{Moment, RestoreWay, RewindScope, TurnCheckpoints};
-use super::content::{Content, Display};
+use super::content::{Content, Display, Picture};
 use super::event::{Fact, FactBody, Glimpse, Phase, QueueHold};
 use super::fault::Fault;
 use super::id::{CallId, CheckpointId, Seq, SessionId, TurnId};
@@ -107,6 +107,7 @@ pub enum ItemKind {
         turn: TurnId,
         name: String,
         text: String,
+        picture: Option<Picture>,
     },
     /// The oldest part is told as a summary from here on.
     Compacted {
@@ -287,8 +288,10 @@ impl SessionState {
             | FactBody::PlanProposed { .. }
             | FactBody::PlanDecided { .. } => self.fold_asking(fact),
             FactBody::Checked { run } => {
-                if run.result == CheckResult::Passed && run.coverage == Coverage::Whole {
-                    self.unverified.clear();
+                match (&run.result, run.coverage) {
+                    (CheckResult::Passed, Coverage::Whole) => self.unverified.clear(),
+                    (CheckResult::Passed, Coverage::Part) => self.unverified.retain(|path| !run.files.contains(path)),
+                    _ => {}
                 }
                 self.push(fact, ItemKind::Check { run: run.clone() });
             }
@@ -503,8 +506,9 @@ impl SessionState {
     /// What the model keeps in mind.
     fn fold_memory(&mut self, fact: &Fact) {
         match &fact.body {
-            FactBody::Attached { turn, name, text } => {
-                self.push(fact, ItemKind::Attached { turn: *turn, name: name.clone(), text: text.clone() });
+            FactBody::Attached { turn, name, text, picture } => {
+                let (name, text, picture) = (name.clone(), text.clone(), picture.clone());
+                self.push(fact, ItemKind::Attached { turn: *turn, name, text, picture });
             }
             FactBody::Pinned { item } => {
                 self.pins.insert(*item);

@@ -95,6 +95,30 @@ async fn what_is_remembered_is_told_in_the_next_session() {
 }
 
 #[tokio::test]
+async fn a_mentioned_picture_is_shown_to_the_model_and_to_later_turns() {
+    let mut world = World::new(TurnProtocol::Tools, vec![text("A cat."), text("Still.")]).await;
+    let png = b"\x89PNG\r\n\x1a\nrest";
+    std::fs::write(world.project().join("cat.png"), png).unwrap();
+    let outside = world.home("my pictures");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("dog.png"), png).unwrap();
+    std::fs::write(outside.join("secret.txt"), "secret").unwrap();
+    let outside = outside.display();
+    let words = format!("what is in @cat.png, @\"{outside}/dog.png\" and @\"{outside}/secret.txt\"?");
+    turn(&mut world, &words).await;
+    let pictures = |request: &ChatRequest| {
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        parts.filter(|part| matches!(part, Part::Image { media_type, .. } if media_type == "image/png")).count()
+    };
+    let request = world.requests()[0].clone();
+    assert_eq!(pictures(&request), 2);
+    assert!(newest(&request).contains("a picture, image/png, 12 bytes"), "{}", newest(&request));
+    assert!(!newest(&request).contains("<file path=\"/") || !newest(&request).contains("secret.txt\">"));
+    turn(&mut world, "and now?").await;
+    assert_eq!(pictures(&world.requests()[1]), 2, "what was shown once stays in the conversation");
+}
+
+#[tokio::test]
 async fn mentioned_files_and_folders_are_put_beside_the_message() {
     let edit = r#"{"path":"src/a.rs","edits":[{"search":"fn one","replace":"fn two"}]}"#;
     let plays = vec![call(&[("edit_file", edit)]), text("Seen."), text("Later.")];

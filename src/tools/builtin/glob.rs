@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
+use super::grep::fits;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 
@@ -40,6 +41,12 @@ impl TypedTool for Glob {
             Ok(below) => below,
             Err(refusal) => return ToolAnswer::refusal(refusal),
         };
+        if let Err(refusal) = fits(&input.pattern) {
+            return refusal;
+        }
+        if leaves(&input.pattern) {
+            return ToolAnswer::refusal("the pattern leaves the project; give one relative to its root, without `..`");
+        }
         let matcher = match matcher(&input.pattern) {
             Ok(matcher) => matcher,
             Err(error) => return ToolAnswer::refusal(format!("the pattern is not understood: {error}")),
@@ -63,6 +70,12 @@ impl TypedTool for Glob {
             Ok(_) => answer(found.into_inner().unwrap_or_default()),
         }
     }
+}
+
+/// Whether a pattern speaks of places outside: such files are never found, which is not the same as there being none.
+fn leaves(pattern: &str) -> bool {
+    let pattern = pattern.trim();
+    pattern.starts_with(['/', '~']) || pattern.split(['/', '{', ',', '}']).any(|part| part == "..")
 }
 
 /// A pattern without a slash means a name in any folder.

@@ -25,6 +25,8 @@ const ENOUGH: usize = 20_000;
 const MAX_CONTEXT: usize = 20;
 /// Characters that are shown of a line.
 const MAX_LINE: usize = 300;
+/// Bytes of a pattern; longer ones are no search but an attack on it.
+const LONGEST_PATTERN: usize = 8 * 1024;
 /// Bytes that a searcher may hold of one line.
 const MAX_HELD: usize = 32 * 1024 * 1024;
 
@@ -150,7 +152,17 @@ fn search(input: &Input, root: &Root) -> Result<ToolAnswer, ToolAnswer> {
     Ok(ToolAnswer::text(text))
 }
 
+/// Refuses a pattern that would take long to compile.
+pub(super) fn fits(pattern: &str) -> Result<(), ToolAnswer> {
+    if pattern.len() <= LONGEST_PATTERN {
+        return Ok(());
+    }
+    let bytes = pattern.len();
+    Err(ToolAnswer::refusal(format!("the pattern has {bytes} bytes; give one of at most {LONGEST_PATTERN}")))
+}
+
 fn matcher(input: &Input) -> Result<RegexMatcher, ToolAnswer> {
+    fits(&input.pattern)?;
     let mut builder = RegexMatcherBuilder::new();
     builder.multi_line(true).crlf(true).size_limit(16 * 1024 * 1024);
     match input.case {
@@ -165,6 +177,7 @@ fn matcher(input: &Input) -> Result<RegexMatcher, ToolAnswer> {
 }
 
 fn name_matcher(pattern: &str) -> Result<GlobMatcher, ToolAnswer> {
+    fits(pattern)?;
     let whole = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
     let glob = GlobBuilder::new(whole.trim_start_matches("./")).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher())

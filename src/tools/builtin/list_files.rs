@@ -65,6 +65,12 @@ impl TypedTool for ListFiles {
         if walked.skipped > 0 {
             text.push_str(&format!("… and {} entries that are links, devices or not named by text\n", walked.skipped));
         }
+        if walked.unread_rules > 0 {
+            let folders = walked.unread_rules;
+            text.push_str(&format!(
+                "… the ignore files of {folders} folders were not read: no plain files, or large\n"
+            ));
+        }
         ToolAnswer::text(text.trim_end())
     }
 }

@@ -216,7 +216,7 @@ async fn listening(context: LiveContext, call: impl AsyncFnOnce(&Listener) -> Re
 
 fn answered(outcome: Result<Reply, McpError>) -> ToolAnswer {
     match outcome {
-        Ok(Reply { failed, content }) => ToolAnswer { failed, content, effects: Vec::new() },
+        Ok(Reply { failed, content }) => ToolAnswer { failed, content, ..ToolAnswer::default() },
         Err(error) => ToolAnswer::refusal(error.to_string()),
     }
 }

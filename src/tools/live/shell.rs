@@ -127,5 +127,5 @@ fn report(ended: &Ended) -> ToolAnswer {
     if !output.trim().is_empty() {
         content.push(Content::Terminal { text: output });
     }
-    ToolAnswer { failed: !succeeded(ended), content, effects: Vec::new() }
+    ToolAnswer { failed: !succeeded(ended), content, ..ToolAnswer::default() }
 }

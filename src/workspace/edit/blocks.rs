@@ -50,14 +50,19 @@ pub enum BrokenReason {
     NoEnd,
 }
 
+impl fmt::Display for BrokenReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoName => "a SEARCH block has no file name; put the name alone on the line before its fence",
+            Self::NoDivider => "a SEARCH block has no `=======` line; write the block again, whole",
+            Self::NoEnd => "a SEARCH block has no `>>>>>>> REPLACE` line; write the block again, whole",
+        })
+    }
+}
+
 impl fmt::Display for BrokenBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = match self.reason {
-            BrokenReason::NoName => "a SEARCH block has no file name; put the name alone on the line before its fence",
-            BrokenReason::NoDivider => "a SEARCH block has no `=======` line; write the block again, whole",
-            BrokenReason::NoEnd => "a SEARCH block has no `>>>>>>> REPLACE` line; write the block again, whole",
-        };
-        write!(f, "line {}: {reason}; no edit of the answer was made", self.line)
+        write!(f, "line {}: {}; no edit of the answer was made", self.line, self.reason)
     }
 }
 

@@ -1,5 +1,5 @@
 //! What stays fast: a frame whatever the transcript's length, code that grows, an answer that comes
-//! all at once, the first frame, and the start of a sandboxed command.
+//! all at once, the first frame, and what the agent adds to the work it does ([`work`]).
 //!
 //! `cargo bench --bench speed` measures, then prints the ratios that are promised and ends with an
 //! error when one is broken. Ratios are taken within one run, so a slow machine does not matter.
@@ -11,6 +11,11 @@
     clippy::indexing_slicing,
     reason = "a bench may fail loudly, and prints what it found"
 )]
+
+mod work;
+#[path = "../../tests/seam/world.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest of it")]
+mod world;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -264,53 +269,6 @@ fn ratio(what: &str, of: Duration, to: Duration, limit: f64) -> bool {
     kept
 }
 
-/// What a command in the sandbox waits longer for its start than one outside: the median of pairs
-/// taken in turn, so that what else the machine does falls on both.
-#[cfg(target_os = "linux")]
-fn sandboxed_start() -> bool {
-    use kiln::config::{Environment, Paths};
-    use kiln::sandbox::{Command, Policy, Requirement, start};
-    const PAIRS: usize = 60;
-    let folder = tempfile::tempdir().unwrap();
-    let own = Environment::from_pairs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent")]);
-    let mut policy = Policy::new(folder.path(), &own, &Paths::below(&folder.path().join("kiln")));
-    policy.required = Requirement::Strict;
-    let command = Command::new(vec!["/bin/true".into()], folder.path(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let pair = async || {
-        let began = Instant::now();
-        let mut child = tokio::process::Command::new("/bin/true").spawn().unwrap();
-        let free = began.elapsed();
-        child.wait().await.unwrap();
-        let began = Instant::now();
-        let running = start(&policy, &command).await.unwrap();
-        let held = began.elapsed();
-        running.wait().await;
-        held.saturating_sub(free)
-    };
-    let mut longer: Vec<Duration> = runtime.block_on(async {
-        pair().await;
-        let mut longer = Vec::with_capacity(PAIRS);
-        for _ in 0..PAIRS {
-            longer.push(pair().await);
-        }
-        longer
-    });
-    longer.sort_unstable();
-    let (median, limit) = (longer[PAIRS / 2], Duration::from_millis(15));
-    let kept = median <= limit;
-    println!(
-        "a sandboxed command starts {median:.1?} after one that is not (at most {limit:?}){}",
-        if kept { "" } else { " BROKEN" }
-    );
-    kept
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sandboxed_start() -> bool {
-    true
-}
-
 fn promises() -> bool {
     let mut buffer = Buffer::empty(SCREEN);
     let mut frame_of = |lines: usize| {
@@ -371,7 +329,7 @@ fn main() {
     // Under `cargo test` the benches run once, unmeasured, and prove nothing about time.
     let measuring = std::env::args().any(|argument| argument == "--bench");
     if measuring {
-        let (ratios, start) = (promises(), sandboxed_start());
-        assert!(ratios && start, "a promise is broken");
+        let kept = [promises(), work::promises()];
+        assert!(kept == [true; 2], "a promise is broken");
     }
 }
