@@ -314,6 +314,7 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         hear(turn, &mut messages).await;
         let mut sink = FencedText::default();
         let request = chat_request(turn, TurnProtocol::Fenced, &messages);
+        let awaited = turn.awaits_plan();
         let answer = match ask(turn, &request, &mut sink).await {
             Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
             answer => answer?,
@@ -346,6 +347,10 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
             return finish(turn, answer.stop, if wrote { "files" } else { &all }).await;
         }
         if !refusals.is_empty() {
+            if awaited && !turn.awaits_plan() {
+                // Files that came along with the plan that is approved by now.
+                repairs = 0;
+            }
             if repairs == REPAIRS {
                 return Err(Stop::Failed(
                     Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")

@@ -269,18 +269,7 @@ impl Conversation {
                 );
                 self.messages.push(Message::text(Role::User, note));
             }
-            ItemKind::Attached { text, picture: shown, .. } => {
-                match self.messages.last_mut() {
-                    Some(Message { role: Role::User, parts }) => match parts.first_mut() {
-                        Some(Part::Text { text: words }) => attach(words, text),
-                        _ => parts.push(Part::Text { text: text.clone() }),
-                    },
-                    _ => self.messages.push(Message::text(Role::User, text.clone())),
-                }
-                if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
-                    message.parts.push(picture(shown.clone()));
-                }
-            }
+            ItemKind::Attached { text, picture: shown, .. } => self.attached(text, shown.as_ref()),
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {
@@ -301,6 +290,20 @@ impl Conversation {
             | ItemKind::Compacted { .. }
             | ItemKind::Ended { .. }
             | ItemKind::Exported { .. } => {}
+        }
+    }
+
+    /// Puts something behind the person's words.
+    fn attached(&mut self, text: &str, shown: Option<&Picture>) {
+        match self.messages.last_mut() {
+            Some(Message { role: Role::User, parts }) => match parts.first_mut() {
+                Some(Part::Text { text: words }) => attach(words, text),
+                _ => parts.push(Part::Text { text: text.to_owned() }),
+            },
+            _ => self.messages.push(Message::text(Role::User, text)),
+        }
+        if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
+            message.parts.push(picture(shown.clone()));
         }
     }
 

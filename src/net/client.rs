@@ -123,7 +123,7 @@ impl Client {
     async fn pinned(&self, kind: Kind, url: &Url, addresses: Vec<IpAddr>) -> Result<reqwest::Client, NetError> {
         let pinned = Pinned { host: url.host_str().unwrap_or_default().to_owned(), addresses };
         let inner = Arc::clone(&self.inner);
-        tokio::task::spawn_blocking(move || transport::pinned(kind, &inner.settings, pinned))
+        tokio::task::spawn_blocking(move || transport::pinned(kind, &inner.settings, &pinned))
             .await
             .map_err(|_| NetError::invalid("the HTTP client could not be built"))?
     }

@@ -46,11 +46,11 @@ impl Transports {
 }
 
 /// A client of its own, for one host at known addresses.
-pub(super) fn pinned(kind: Kind, settings: &NetSettings, pinned: Pinned) -> Result<reqwest::Client, NetError> {
+pub(super) fn pinned(kind: Kind, settings: &NetSettings, pinned: &Pinned) -> Result<reqwest::Client, NetError> {
     build(kind, settings, Some(pinned))
 }
 
-fn build(kind: Kind, settings: &NetSettings, pinned: Option<Pinned>) -> Result<reqwest::Client, NetError> {
+fn build(kind: Kind, settings: &NetSettings, pinned: Option<&Pinned>) -> Result<reqwest::Client, NetError> {
     // A second call is refused by the crate and harmless: the first provider stays.
     rustls::crypto::ring::default_provider().install_default().ok();
     let extra = extra_certificates(settings)?;
@@ -71,7 +71,7 @@ fn build(kind: Kind, settings: &NetSettings, pinned: Option<Pinned>) -> Result<r
             Kind::Clear => builder.dns_resolver(Lookup::Private).no_proxy(),
             Kind::Download => builder.dns_resolver(Lookup::Any).no_gzip().no_brotli(),
         };
-        match pinned.clone() {
+        match pinned.cloned() {
             Some(pinned) => builder.dns_resolver(pinned),
             None => builder,
         }

@@ -36,7 +36,8 @@ async fn send(world: &mut World) {
 async fn a_model_that_writes_in_fences_waits_for_its_plan_as_well() {
     let early = "```text early.txt\nhello\n```\n";
     let planned = "```plan\n1. one\n```\n\n```text a.txt\nhello\n```\n";
-    let plays = vec![text(early), text(planned), text(planned)];
+    let files = "```text a.txt\nhello\n```\n";
+    let plays = vec![text(early), text(planned), text(planned), text(files)];
     let mut world = World::new(TurnProtocol::Fenced, plays).await;
     world.open().await;
     let session = world.session();
