@@ -185,7 +185,7 @@ async fn run_calls(
     stop: Option<StopReason>,
     parts: &mut Vec<Part>,
 ) -> Result<Vec<Part>, Stop> {
-    let mut results = Vec::new();
+    let (mut results, mut pictures) = (Vec::new(), Vec::new());
     let mut called = Vec::new();
     for call in calls {
         let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
@@ -214,11 +214,13 @@ async fn run_calls(
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         let said = runner::words(&tool_answer);
+        pictures.extend(request::pictures(&tool_answer.content));
         results.push(publish_answer(turn, call, tool_answer).await);
         if let Some(circle) = turn.circles.record(&call.name, &call.json, &said) {
             break_circle(turn, call, circle, &mut results).await?;
         }
     }
+    results.append(&mut pictures);
     Ok(results)
 }
 
@@ -312,6 +314,7 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         hear(turn, &mut messages).await;
         let mut sink = FencedText::default();
         let request = chat_request(turn, TurnProtocol::Fenced, &messages);
+        let awaited = turn.awaits_plan();
         let answer = match ask(turn, &request, &mut sink).await {
             Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
             answer => answer?,
@@ -344,6 +347,10 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
             return finish(turn, answer.stop, if wrote { "files" } else { &all }).await;
         }
         if !refusals.is_empty() {
+            if awaited && !turn.awaits_plan() {
+                // Files that came along with the plan that is approved by now.
+                repairs = 0;
+            }
             if repairs == REPAIRS {
                 return Err(Stop::Failed(
                     Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")

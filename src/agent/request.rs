@@ -6,7 +6,9 @@
 use serde_json::Value;
 
 use super::runner;
-use crate::domain::{CheckResult, CheckRun, Item, ItemKind, Picture, ProjectPath, Seq, SessionState, TurnProtocol};
+use crate::domain::{
+    CheckResult, CheckRun, Content, Item, ItemKind, Picture, ProjectPath, Seq, SessionState, TurnProtocol,
+};
 use crate::providers::{Message, OpaqueReasoning, Part, Role, ToolSpec};
 use crate::tools::{self, Toolbox};
 
@@ -182,6 +184,14 @@ pub fn push_reasoning(parts: &mut Vec<Part>, text: &str, sealed: Vec<OpaqueReaso
     parts.extend(sealed.map(|piece| Part::Reasoning { text: String::new(), opaque: Some(piece) }));
 }
 
+/// The pictures of an answer, for a model that can see; whether it can is the provider's to know.
+pub fn pictures(content: &[Content]) -> impl Iterator<Item = Part> + '_ {
+    content.iter().filter_map(|piece| match piece {
+        Content::Image { media_type, data } => Some(Part::Image { media_type: media_type.clone(), data: data.clone() }),
+        _ => None,
+    })
+}
+
 /// What the model is told of a check that found something.
 pub fn findings(run: &CheckRun) -> Option<String> {
     (run.result == CheckResult::Failed)
@@ -194,6 +204,8 @@ struct Conversation {
     messages: Vec<Message>,
     assistant: Vec<Part>,
     results: Vec<Part>,
+    /// What the results show; it stands behind all of them, where every protocol takes it.
+    pictures: Vec<Part>,
     /// The newest fact that an answered call of the open message waits behind.
     answered: Option<Seq>,
 }
@@ -227,6 +239,7 @@ impl Conversation {
                     None => ("the outcome is unknown: Kiln ended while the tool ran".to_owned(), true),
                 };
                 if let Some(answer) = answer {
+                    self.pictures.extend(pictures(&answer.content));
                     self.answered = self.answered.max(Some(answer.seq));
                 }
                 self.results.push(Part::ToolResult { id, name: name.clone(), text, failed });
@@ -301,7 +314,8 @@ impl Conversation {
         if speaks {
             self.messages.push(Message { role: Role::Assistant, parts: assistant });
         }
-        let results = std::mem::take(&mut self.results);
+        let mut results = std::mem::take(&mut self.results);
+        results.append(&mut self.pictures);
         if !results.is_empty() {
             self.messages.push(Message { role: Role::User, parts: results });
         }

@@ -145,6 +145,13 @@ fn judge(turn: &Turn, touches: &[Touch]) -> Verdict {
         confinement: rights.confinement,
         root: Some(turn.input.root.path()),
     };
+    let own = touches.iter().find_map(|touch| match touch {
+        Touch::Read { path } | Touch::Write { path } => Some(path).filter(|path| is_kilns(turn, path)),
+        _ => None,
+    });
+    if let Some(path) = own {
+        return Verdict::Deny { reason: format!("`{path}` is one of Kiln's own files") };
+    }
     let writes = touches.iter().any(|touch| matches!(touch, Touch::Write { .. }));
     match policy::verdict(touches, &circumstances) {
         Verdict::Allow { .. } if writes && rights.review == Review::Before => {
@@ -152,6 +159,12 @@ fn judge(turn: &Turn, touches: &[Touch]) -> Verdict {
         }
         verdict => verdict,
     }
+}
+
+/// Whether a file is Kiln's own: its settings, permissions and sessions, in a project that reaches that far.
+fn is_kilns(turn: &Turn, path: &ProjectPath) -> bool {
+    let file = turn.input.root.path().join(path.as_str());
+    turn.input.commands.as_ref().is_some_and(|commands| commands.hides(&file))
 }
 
 /// What a call that writes files would make of them; the inner error is its refusal.

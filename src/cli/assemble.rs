@@ -130,6 +130,7 @@ async fn parts(inputs: Inputs, net: Result<Client, Fault>) -> Result<Parts, Faul
                 time: Duration::from_secs(inputs.settings.agent.check_timeout_s),
             },
         },
+        place: inputs.project.clone(),
         defaults: Defaults {
             mode: inputs.settings.agent.mode,
             planning: inputs.settings.agent.plan,

@@ -85,7 +85,8 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mu
                 Some(url) => Launch::Address { url: url.clone(), token: token_env.clone() },
                 None => Launch::Command { argv: command.clone(), passed: env.clone(), set: Vec::new() },
             };
-            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true };
+            let place = root.map(Path::to_owned);
+            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true, place };
             add(inputs, root, &spec, console)
         }
         McpVerb::List { json } => list(inputs, root, *json, console),

@@ -41,6 +41,9 @@ pub struct Parts {
     /// Where scratch projects are made.
     pub scratch: PathBuf,
     pub limits: Limits,
+    /// The folder that the settings were read for, whose own files and trust are in them. Sessions of other folders
+    /// have no more rights by them than to ask. `None` where no folder has settings.
+    pub place: Option<PathBuf>,
     /// What sessions that chose nothing themselves do.
     pub defaults: Defaults,
     /// How commands are confined; `None` where none may run.

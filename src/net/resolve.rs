@@ -2,7 +2,7 @@
 //! such addresses.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -29,6 +29,28 @@ impl Resolve for Lookup {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if lookup == Lookup::Private && !found.iter().all(|address| is_private(address.ip())) {
                 return Err(io::Error::other(PUBLIC).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// One host at the addresses that somebody looked at; other names, such as a proxy's, as ever.
+#[derive(Clone, Debug)]
+pub(super) struct Pinned {
+    pub host: String,
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Resolve for Pinned {
+    fn resolve(&self, name: Name) -> Resolving {
+        if !name.as_str().eq_ignore_ascii_case(&self.host) {
+            return Lookup::Any.resolve(name);
+        }
+        let found: Vec<SocketAddr> = self.addresses.iter().map(|address| SocketAddr::from((*address, 0))).collect();
+        Box::pin(async move {
+            if found.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "no address of this name is known").into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })

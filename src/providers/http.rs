@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use super::address;
 use super::catalogue::Catalogue;
-use super::chat::{AnswerStream, ChatRequest, Part, Role, StreamEvent};
+use super::chat::{AnswerStream, ChatRequest, Message, Part, Role, StreamEvent};
 use super::error::ProviderError;
 use super::limits::RateLimits;
 use super::scrub::Scrubber;
@@ -139,8 +139,9 @@ impl Shared {
         self.learn(model, |quirks| quirks.clone())
     }
 
-    /// Fails when the newest message holds a picture that the model is known not to take; pictures
-    /// of earlier messages, for another model, become words.
+    /// Fails when the person shows a picture in the newest message that the model is known not to take; pictures
+    /// of earlier messages, for another model, become words. What tools show is sent only to models that are
+    /// known to see: a refusal would end a conversation that nobody can take the picture out of.
     fn fit_images(&self, request: &ChatRequest) -> Result<Option<ChatRequest>, ProviderError> {
         let is_image = |part: &Part| matches!(part, Part::Image { .. });
         if !request.messages.iter().any(|message| message.parts.iter().any(is_image)) {
@@ -149,16 +150,21 @@ impl Shared {
         let model = request.model.as_str();
         let traits = self.quirks(model).models.get(model).and_then(|traits| traits.images);
         let known = traits.or_else(|| self.catalogue.images(&ModelRef::new(self.id.as_str(), model)));
-        if known != Some(Images::Refused) {
+        if known == Some(Images::Taken) {
             return Ok(None);
         }
+        let of_tools = |message: &Message| message.parts.iter().any(|part| matches!(part, Part::ToolResult { .. }));
         let newest = request.messages.iter().rev().take_while(|message| message.role == Role::User);
-        if newest.flat_map(|message| &message.parts).any(is_image) {
+        let mut shown = newest.filter(|message| !of_tools(message)).flat_map(|message| &message.parts);
+        if known == Some(Images::Refused) && shown.any(is_image) {
             return Err(ProviderError::NoImages { message: format!("`{model}` takes text only") });
         }
         let mut without = request.clone();
-        for part in without.messages.iter_mut().flat_map(|message| &mut message.parts).filter(|part| is_image(part)) {
-            *part = Part::Text { text: "(a picture that this model cannot see)".to_owned() };
+        let blind = |message: &&mut Message| known == Some(Images::Refused) || of_tools(message);
+        for part in without.messages.iter_mut().filter(blind).flat_map(|message| &mut message.parts) {
+            if is_image(part) {
+                *part = Part::Text { text: "(a picture that this model cannot see)".to_owned() };
+            }
         }
         Ok(Some(without))
     }

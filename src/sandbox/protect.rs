@@ -168,7 +168,11 @@ pub(super) fn plan(tier: Tier, policy: &Policy, command: &Command) -> Result<(Sp
         .filter(|path| tier == Tier::Strict && is_missing_or_empty(path))
         .collect();
     protected.retain(|path| !ghosts.contains(path));
-    let visible = visible(policy, home.as_deref(), command);
+    let mut visible = visible(policy, home.as_deref(), command);
+    if policy.writable == Writable::Nothing {
+        // It may lie in a folder that is private to the command, or blanked out.
+        visible.push(root.clone());
+    }
     let (masked, covered) = hidden(policy, home.as_deref(), &writable, &root, &visible);
     let private_home = match policy.home_view {
         HomeView::Private => home.filter(|home| *home != root),

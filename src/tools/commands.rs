@@ -47,6 +47,19 @@ impl Commands {
         &self.policy.root
     }
 
+    /// Whether a file is Kiln's own, or lies where those are: commands do not see them, and files of a project
+    /// that holds them are not theirs to be read or written.
+    pub fn hides(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let root = real(&self.policy.root);
+        let path = path.strip_prefix(&self.policy.root).map_or_else(|_| path.to_owned(), |below| root.join(below));
+        self.policy.hidden.iter().any(|folder| {
+            let folder = real(folder);
+            // A project that lies among them, such as a scratch folder, is a project all the same.
+            !root.starts_with(&folder) && path.starts_with(folder)
+        })
+    }
+
     /// The jobs of the session.
     pub fn jobs(&self) -> &Arc<Jobs> {
         &self.jobs

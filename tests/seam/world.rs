@@ -388,6 +388,7 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         saving: Saving::UpToDate,
         registry: Arc::new(registry),
         scratch: folder.join("scratch"),
+        place: None,
         defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
         grants: folder.join("grants"),
         memory: kiln::agent::Memory {

@@ -39,7 +39,7 @@ pub(super) fn run(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mu
             Err(error) => return Err(failed(&error)),
         };
         let (listener, redirect) = listen().await?;
-        let session = Session::new(name, Some(assemble::tokens(inputs)));
+        let session = Session::new(name, url, Some(assemble::tokens(inputs)));
         let begun = SignIn::begin(name, url, &challenge, &redirect, &around.net, &session).await;
         let sign_in = begun.map_err(|error| failed(&error))?;
         console.line(&sign_in.address)?;

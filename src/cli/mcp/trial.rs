@@ -109,7 +109,7 @@ fn tried(
                 break outcome;
             };
             signed += 1;
-            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, None)).clone();
+            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, url, None)).clone();
             if signed > SIGN_INS || !signed_in_alone(spec, url, challenge, &around, &fresh, lines).await? {
                 break outcome;
             }
@@ -156,7 +156,8 @@ async fn signed_in_alone(
 
 /// The server that the arguments mean.
 fn asked(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb) -> Result<Spec, Failure> {
-    let one = |launch| Spec { name: "server".to_owned(), launch, origin: SpecOrigin::Asked, enabled: true };
+    let one =
+        |launch| Spec { name: "server".to_owned(), launch, origin: SpecOrigin::Asked, enabled: true, place: None };
     let at = |url: &str| one(Launch::Address { url: url.to_owned(), token: verb.token_env.clone() });
     match (&verb.server, &verb.url, verb.command.as_slice()) {
         (_, Some(url), _) => Ok(at(url)),
