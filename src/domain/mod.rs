@@ -37,7 +37,7 @@ pub use finding::{Finding, Verdict};
 pub use id::{CallId, CheckpointId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
 pub use memory::{Compaction, Context, ContextPart, CustomCommand, Dropped, Pin};
 pub use model::{Effort, ModelInfo, ModelRef, ToolCalling, TurnProtocol};
-pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
+pub use op::{Envelope, ExistingFiles, ExportTarget, Job, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};
 pub use plan::{PlanDecision, PlannedStep, Planning, Step, StepState};

@@ -231,6 +231,8 @@ impl Actor {
             Op::MarkStep { session, step, mark } => self.mark_step(session, step, mark),
             Op::ListPermissions { session } => self.list_permissions(session),
             Op::Revoke { session, scope } => self.revoke(session, &scope),
+            Op::ListJobs { session } => self.list_jobs(session),
+            Op::StopJob { session, job } => self.stop_job(session, job),
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
             Op::Undo { session, existing } => self.undo(session, existing).await,

@@ -14,8 +14,8 @@ use super::actor::Actor;
 use crate::agent::{Asking, Rights, Word};
 use crate::domain::op::StepMark;
 use crate::domain::{
-    CallId, Decision, FactBody, Fault, FaultClass, Grant, Lifetime, Mode, PlanDecision, Planning, Project, QueueHold,
-    Reply, Scope, SessionId, SessionState, StepId,
+    CallId, Decision, FactBody, Fault, FaultClass, Grant, Job, Lifetime, Mode, PlanDecision, Planning, Project,
+    QueueHold, Reply, Scope, SessionId, SessionState, StepId,
 };
 use crate::tools::policy::{Grants, Trust};
 
@@ -211,6 +211,21 @@ impl Actor {
             self.fact(session, FactBody::QueuedTaken { index: 0 }).await;
             self.begin_turn(session, text, None).await;
         }
+    }
+
+    pub(super) fn list_jobs(&mut self, session: SessionId) -> Result<Reply, Fault> {
+        self.live(session)?;
+        let running = self.commands(session).map(|commands| commands.jobs().running()).unwrap_or_default();
+        Ok(Reply::Jobs { jobs: running.into_iter().map(|(job, line)| Job { job, line }).collect() })
+    }
+
+    pub(super) fn stop_job(&mut self, session: SessionId, job: u32) -> Result<Reply, Fault> {
+        self.live(session)?;
+        if self.commands(session).is_some_and(|commands| commands.jobs().stop(job)) {
+            return Ok(Reply::Done);
+        }
+        let fault = Fault::new(FaultClass::Invalid, format!("no background command has the number {job}"));
+        Err(fault.hint("`/jobs` lists those that run"))
     }
 
     pub(super) fn list_permissions(&self, session: SessionId) -> Result<Reply, Fault> {

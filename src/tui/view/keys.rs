@@ -116,6 +116,7 @@ fn of_list(picker: &Picker) -> Vec<Hint> {
             (Action::Remove, "drop"),
             (Action::Hold, "hold"),
         ],
+        (Listed::Jobs, Some(_)) => vec![(Action::Remove, "stop it")],
         (Listed::Permissions, Some(_)) => vec![(Action::Remove, "take back")],
         (_, None | Some(Pick::Nothing)) => Vec::new(),
         (Listed::Other, Some(_)) => vec![(Action::Accept, "take")],
