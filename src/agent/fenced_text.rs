@@ -14,8 +14,9 @@ use crate::workspace::edit::blocks;
 const STEPS: usize = 12;
 const STEP_BYTES: usize = 300;
 
-fn is_long(step: &str) -> bool {
-    step.len() > STEP_BYTES
+/// Whether this is too much for a plan.
+fn is_no_plan(steps: &[String]) -> bool {
+    steps.len() > STEPS || steps.iter().any(|step| step.len() > STEP_BYTES)
 }
 
 /// Publishes a stretch of the answer, unless it is blank.
@@ -121,9 +122,7 @@ impl FencedText {
                     turn.out.glimpse(Glimpse::Text { text });
                 }
                 // The person sees a plan before it holds; one that is none is refused as that of other models.
-                Piece::Plan(steps)
-                    if turn.awaits_plan() || steps.len() > STEPS || steps.iter().any(|step| is_long(step)) =>
-                {
+                Piece::Plan(steps) if turn.awaits_plan() || is_no_plan(&steps) => {
                     self.call(turn, "set_plan".to_owned(), json!({ "steps": steps }).to_string());
                 }
                 Piece::Plan(steps) => {
