@@ -216,3 +216,43 @@ fn the_architecture_page_shows_the_owners_as_they_are_held() {
         assert_eq!(shown, owners.iter().copied().collect(), "the owners of `{word}` in ARCHITECTURE.md");
     }
 }
+
+#[test]
+fn the_architecture_page_names_places_that_exist() {
+    let (root, page) = (Path::new(env!("CARGO_MANIFEST_DIR")), page());
+    let is_path = |text: &&str| text.contains('/') && text.chars().all(|c| c.is_alphanumeric() || "_./".contains(c));
+    // `x` stands for the new thing in the table of where it goes.
+    let named = quoted(&page)
+        .into_iter()
+        .filter(is_path)
+        .filter(|path| !path.contains("/x.") && !path.starts_with('/') && !path.ends_with('/'));
+    for path in named {
+        let known = [root.join(path), root.join("src").join(path), root.join("src").join(format!("{path}.rs"))];
+        assert!(known.iter().any(|place| place.exists()), "ARCHITECTURE.md names `{path}`, which is not there");
+    }
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let help = std::fs::read_to_string(root.join("tests/snapshots/command_line__help.snap")).unwrap();
+    let verbs = help.split_once("\nCommands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    for verb in verbs.map(|line| line.split_whitespace().next().unwrap()) {
+        assert!(readme.contains(&format!("`kiln {verb}")), "README.md does not name `kiln {verb}`");
+    }
+
+    let mut files = Vec::new();
+    sources(&root.join("src/tui/commands"), &mut files);
+    let known: BTreeSet<String> = files
+        .iter()
+        .filter_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            let (_, name) = text.split_once("\n    name: \"")?;
+            Some(format!("/{}", name.split_once('"')?.0))
+        })
+        .collect();
+    let (_, after) = readme.split_once("Inside the terminal:\n").unwrap();
+    let shown: BTreeSet<String> = quoted(after.split("\n\n").next().unwrap()).into_iter().map(str::to_owned).collect();
+    assert_eq!(shown, known, "the commands inside the terminal, in README.md");
+}

@@ -14,7 +14,7 @@ use crate::workspace::edit::blocks;
 const STEPS: usize = 12;
 const STEP_BYTES: usize = 300;
 
-fn is_long(step: &String) -> bool {
+fn is_long(step: &str) -> bool {
     step.len() > STEP_BYTES
 }
 
@@ -121,7 +121,9 @@ impl FencedText {
                     turn.out.glimpse(Glimpse::Text { text });
                 }
                 // The person sees a plan before it holds; one that is none is refused as that of other models.
-                Piece::Plan(steps) if turn.awaits_plan() || steps.len() > STEPS || steps.iter().any(is_long) => {
+                Piece::Plan(steps)
+                    if turn.awaits_plan() || steps.len() > STEPS || steps.iter().any(|step| is_long(step)) =>
+                {
                     self.call(turn, "set_plan".to_owned(), json!({ "steps": steps }).to_string());
                 }
                 Piece::Plan(steps) => {

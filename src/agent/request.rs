@@ -218,8 +218,7 @@ impl Conversation {
         }
         match &item.kind {
             ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
-                self.close();
-                self.messages.push(Message::text(Role::User, text.clone()));
+                self.say(text.clone());
             }
             ItemKind::Reasoning { text, opaque, .. } => {
                 let sealed = opaque.clone().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
@@ -256,25 +255,20 @@ impl Conversation {
                 self.assistant.push(Part::Text { text: format!("(wrote {})", change.path) });
             }
             ItemKind::Undone { paths, .. } => {
-                self.close();
                 let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
-                let note = format!("(I took your last changes back: {paths} are as they were before.)");
-                self.messages.push(Message::text(Role::User, note));
+                self.say(format!("(I took your last changes back: {paths} are as they were before.)"));
             }
             ItemKind::Redone { paths, .. } | ItemKind::Rewound { paths, .. } if !paths.is_empty() => {
-                self.close();
                 let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
-                let note = format!(
+                self.say(format!(
                     "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
-                );
-                self.messages.push(Message::text(Role::User, note));
+                ));
             }
-            ItemKind::Attached { text, picture: shown, .. } => self.attached(text, shown.as_ref()),
+            ItemKind::Attached { text, picture, .. } => self.attached(text, picture.as_ref()),
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {
-                    self.close();
-                    self.messages.push(Message::text(Role::User, text));
+                    self.say(text);
                 }
             }
             ItemKind::Check { .. }
@@ -293,14 +287,20 @@ impl Conversation {
         }
     }
 
-    /// Puts something behind the person's words.
+    /// Words on the person's side, as a message of their own.
+    fn say(&mut self, text: String) {
+        self.close();
+        self.messages.push(Message::text(Role::User, text));
+    }
+
+    /// What goes with the message before it.
     fn attached(&mut self, text: &str, shown: Option<&Picture>) {
         match self.messages.last_mut() {
             Some(Message { role: Role::User, parts }) => match parts.first_mut() {
                 Some(Part::Text { text: words }) => attach(words, text),
                 _ => parts.push(Part::Text { text: text.to_owned() }),
             },
-            _ => self.messages.push(Message::text(Role::User, text)),
+            _ => self.messages.push(Message::text(Role::User, text.to_owned())),
         }
         if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
             message.parts.push(picture(shown.clone()));

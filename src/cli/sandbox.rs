@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::args::{Common, Required, SandboxVerb};
+use super::args::{Required, SandboxVerb};
 use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::{Environment, Paths};
 use crate::domain::{Fault, FaultClass};
 use crate::sandbox::{

@@ -82,7 +82,7 @@ pub const REACH: &[(&str, Reach)] = &[
 
 /// The reach of a setting by its full name.
 pub fn reach(key: &str) -> Reach {
-    let row = REACH.iter().find(|(known, _)| super::schema::is_named(known, key));
+    let row = REACH.iter().find(|(known, _)| super::names::is_named(known, key));
     row.map_or(Reach::TrustedOnly, |(_, reach)| *reach)
 }
 

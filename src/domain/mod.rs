@@ -27,7 +27,7 @@ pub mod survey;
 pub mod usage;
 pub mod verification;
 
-pub use change::{Blob, ChangeKind, FileChange};
+pub use change::{Author, Blob, ChangeKind, FileChange};
 pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use connection::{Connection, ConnectionState, Purpose};
 pub use content::{Content, Display, Picture};
@@ -42,9 +42,7 @@ pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};
 pub use plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 pub use project::Project;
-pub use review::{
-    Author, FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview,
-};
+pub use review::{FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview};
 pub use secret::Secret;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
 pub use usage::{Cost, Money, Usage};

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::error::PUBLIC;
 use super::reach::{is_local_name, is_private};
 
 /// Which addresses a name may lead to.
@@ -55,6 +56,3 @@ impl Resolve for Pinned {
         })
     }
 }
-
-/// Why a name was refused that leads out of the private network.
-pub(super) const PUBLIC: &str = "the name leads to a public address, where a key is not sent without encryption";

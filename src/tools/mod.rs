@@ -8,6 +8,7 @@ mod builtin;
 mod changes;
 pub mod commands;
 pub mod live;
+mod looking;
 pub mod notes;
 pub mod policy;
 pub mod preview;

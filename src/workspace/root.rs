@@ -148,11 +148,6 @@ impl Root {
         search::walk(&self.path, below, visitor)
     }
 
-    /// Whether there is a file or folder of that name, and nothing on the way to it is a symbolic link.
-    pub fn is_plain(&self, path: &ProjectPath) -> bool {
-        search::is_plain(&self.path, path)
-    }
-
     /// Whether a file is a program; `None` when there is no such file.
     pub fn mode(&self, path: &ProjectPath) -> Result<Option<Access>, WorkspaceError> {
         self.folder.mode(path)

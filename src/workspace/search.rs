@@ -87,7 +87,7 @@ pub(super) fn walk<'s>(
 }
 
 /// Whether nothing on the way to it is a symbolic link.
-pub(super) fn is_plain(root: &Path, below: &ProjectPath) -> bool {
+fn is_plain(root: &Path, below: &ProjectPath) -> bool {
     let mut path = root.to_owned();
     below.parts().all(|part| {
         path.push(part);

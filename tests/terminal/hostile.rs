@@ -78,6 +78,52 @@ fn hostile_output_never_reaches_the_terminal() {
     }
 }
 
+/// What waits for the person is made of a model's words, too: commands, questions, plans, and what a command
+/// printed and left on the disk.
+#[test]
+fn hostile_dialogs_and_outputs_never_reach_the_terminal() {
+    let all = ATTACKS.concat();
+    let shown: String = all.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+    let command = format!("printf 'printed{shown}'; touch \"$(printf 'file{}.txt')\"; ls", shown.replace("\\057", "_"));
+    let evil = serde_json::json!({"command": format!("echo '{all}'")});
+    let recording = Recording::new()
+        .call("shell", &evil, 50)
+        .then()
+        .call("shell", &serde_json::json!({"command": command}), 5_000)
+        .then()
+        .call("list_files", &serde_json::json!({}), 50)
+        .call(
+            "ask_user",
+            &serde_json::json!({"question": format!("whither{all}"), "choices": [format!("this{all}"), all]}),
+            50,
+        )
+        .then()
+        .text("the very last word")
+        .end();
+    let mut terminal = Setup::playing(&recording).size(120, 40).start();
+    terminal.until_shown("❯");
+    terminal.send("go\r");
+    terminal.until_shown("allow this once");
+    // A dialog listens once it has been in sight for a moment; there are two of them.
+    for _ in 0..400 {
+        if terminal.text().contains("whither") {
+            break;
+        }
+        terminal.send("y");
+        terminal.settle();
+    }
+    terminal.until_shown("whither");
+    terminal.settle();
+    terminal.send("my answer\r");
+    terminal.until_shown("the very last word");
+    terminal.settle();
+    terminal.assert_a_redraw_changes_nothing();
+    terminal.send("/quit\r");
+    terminal.ended();
+    assert_own(&terminal.raw());
+    terminal.assert_restored();
+}
+
 fn control(parameters: &str, last: char) -> Sequence {
     Sequence::Control { parameters: parameters.to_owned(), last }
 }

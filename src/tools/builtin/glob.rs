@@ -7,8 +7,8 @@ use globset::GlobBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::grep::fits;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 
@@ -90,12 +90,6 @@ fn beneath<'a>(path: &'a ProjectPath, below: Option<&ProjectPath>) -> &'a str {
     let text = path.as_str();
     let rest = below.and_then(|below| text.strip_prefix(below.as_str())).map(|rest| rest.trim_start_matches('/'));
     rest.filter(|rest| !rest.is_empty()).unwrap_or(text)
-}
-
-/// The refusal for a place to begin at that does not exist.
-pub(super) fn not_there(below: Option<&ProjectPath>) -> ToolAnswer {
-    let name = below.map_or(".", ProjectPath::as_str);
-    ToolAnswer::refusal(format!("`{name}` is no folder or file of the project; symbolic links are not followed"))
 }
 
 fn answer(mut found: Vec<(SystemTime, ProjectPath)>) -> ToolAnswer {

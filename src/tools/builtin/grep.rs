@@ -11,8 +11,8 @@ use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContex
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::glob::not_there;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward, Root, Visitor};
 
@@ -25,8 +25,6 @@ const ENOUGH: usize = 20_000;
 const MAX_CONTEXT: usize = 20;
 /// Characters that are shown of a line.
 const MAX_LINE: usize = 300;
-/// Bytes of a pattern; longer ones are no search but an attack on it.
-const LONGEST_PATTERN: usize = 8 * 1024;
 /// Bytes that a searcher may hold of one line.
 const MAX_HELD: usize = 32 * 1024 * 1024;
 
@@ -150,15 +148,6 @@ fn search(input: &Input, root: &Root) -> Result<ToolAnswer, ToolAnswer> {
         unread => text.push_str(&format!("\n… {unread} files could not be read")),
     }
     Ok(ToolAnswer::text(text))
-}
-
-/// Refuses a pattern that would take long to compile.
-pub(super) fn fits(pattern: &str) -> Result<(), ToolAnswer> {
-    if pattern.len() <= LONGEST_PATTERN {
-        return Ok(());
-    }
-    let bytes = pattern.len();
-    Err(ToolAnswer::refusal(format!("the pattern has {bytes} bytes; give one of at most {LONGEST_PATTERN}")))
 }
 
 fn matcher(input: &Input) -> Result<RegexMatcher, ToolAnswer> {

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::not_there;
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::glob::not_there;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 

@@ -15,6 +15,8 @@ use crate::tools::policy::{OUTSIDE_SANDBOX, only_reads};
 
 const DEFAULT_SECONDS: u64 = 120;
 const MOST_SECONDS: u64 = 3600;
+/// Bytes of a command line; a system takes about as many as one argument.
+const LONGEST_COMMAND: usize = 120 * 1024;
 
 pub struct Shell(pub Commands);
 
@@ -61,6 +63,12 @@ impl TypedLiveTool for Shell {
 async fn run(commands: &Commands, input: Input, context: &LiveContext) -> Result<ToolAnswer, String> {
     if input.command.trim().is_empty() {
         return Err("the command is empty; say what to run".to_owned());
+    }
+    if input.command.len() > LONGEST_COMMAND {
+        let bytes = input.command.len();
+        return Err(format!(
+            "the command has {bytes} bytes; write what it needs to a file, and give at most {LONGEST_COMMAND}"
+        ));
     }
     let directory = match folder(input.directory.as_deref())? {
         None => commands.root().to_owned(),

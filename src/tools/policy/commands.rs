@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::command_line::{SimpleCommand, Word, WordKind};
+use super::simple_command::{SimpleCommand, Word, WordKind};
 
 const TABLE: &str = include_str!("../../../assets/commands.toml");
 

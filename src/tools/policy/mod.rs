@@ -11,6 +11,7 @@ pub mod control_files;
 pub mod grants;
 pub mod places;
 mod second_opinion;
+mod simple_command;
 
 use std::path::Path;
 
