@@ -1,10 +1,10 @@
 //! The rooms and their walls: which way imports point, and which outside crate has which owner.
 //!
 //! Read as text on purpose: the promise is about what the source says. `ARCHITECTURE.md` shows the
-//! same tables to people.
+//! same tables to people, and is held against them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Room, and the rooms it may import.
@@ -170,10 +170,89 @@ fn every_room_and_file_says_what_it_is_for() {
     assert!(silent.is_empty(), "files without a module doc:\n{}", silent.join("\n"));
 }
 
+fn page() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap()
+}
+
+/// What stands between backticks in a cell of a table.
+fn quoted(cell: &str) -> BTreeSet<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
 #[test]
-fn the_architecture_page_names_every_room() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+fn the_architecture_page_has_a_row_for_every_room() {
+    let page = page();
     for (room, _) in MAY_IMPORT {
-        assert!(page.contains(&format!("`{room}`")), "ARCHITECTURE.md does not name `{room}`");
+        let rows = page.lines().filter(|line| line.starts_with(&format!("| `{room}` |"))).count();
+        assert_eq!(rows, 1, "rows of `{room}` in ARCHITECTURE.md");
     }
+}
+
+#[test]
+fn the_architecture_page_shows_the_imports_as_they_are_held() {
+    let page = page();
+    let mut shown = BTreeMap::new();
+    for (rooms, imports) in page.lines().filter_map(|line| line.split_once(" ─► ")) {
+        let imports: BTreeSet<&str> = imports.split(", ").filter(|room| *room != "nothing").collect();
+        let known = |name: &&str| MAY_IMPORT.iter().any(|(room, _)| room == name);
+        for room in rooms.split(", ").filter(known) {
+            shown.insert(room, imports.clone());
+        }
+    }
+    for (room, allowed) in MAY_IMPORT {
+        let held: BTreeSet<&str> =
+            if *room == "cli" { BTreeSet::from(["everything"]) } else { allowed.iter().copied().collect() };
+        assert_eq!(shown.get(room), Some(&held), "what `{room}` may import, in ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn the_architecture_page_shows_the_owners_as_they_are_held() {
+    let page = page();
+    for (word, owners) in OWNERS {
+        let row = page.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{word}`")));
+        let cells: Vec<&str> = row.unwrap_or_default().split('|').collect();
+        let shown = cells.get(2).map(|cell| quoted(cell)).unwrap_or_default();
+        assert_eq!(shown, owners.iter().copied().collect(), "the owners of `{word}` in ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn the_architecture_page_names_places_that_exist() {
+    let (root, page) = (Path::new(env!("CARGO_MANIFEST_DIR")), page());
+    let is_path = |text: &&str| text.contains('/') && text.chars().all(|c| c.is_alphanumeric() || "_./".contains(c));
+    // `x` stands for the new thing in the table of where it goes.
+    let named = quoted(&page)
+        .into_iter()
+        .filter(is_path)
+        .filter(|path| !path.contains("/x.") && !path.starts_with('/') && !path.ends_with('/'));
+    for path in named {
+        let known = [root.join(path), root.join("src").join(path), root.join("src").join(format!("{path}.rs"))];
+        assert!(known.iter().any(|place| place.exists()), "ARCHITECTURE.md names `{path}`, which is not there");
+    }
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let help = std::fs::read_to_string(root.join("tests/snapshots/command_line__help.snap")).unwrap();
+    let verbs = help.split_once("\nCommands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    for verb in verbs.map(|line| line.split_whitespace().next().unwrap()) {
+        assert!(readme.contains(&format!("`kiln {verb}")), "README.md does not name `kiln {verb}`");
+    }
+
+    let mut files = Vec::new();
+    sources(&root.join("src/tui/commands"), &mut files);
+    let known: BTreeSet<String> = files
+        .iter()
+        .filter_map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            let (_, name) = text.split_once("\n    name: \"")?;
+            Some(format!("/{}", name.split_once('"')?.0))
+        })
+        .collect();
+    let (_, after) = readme.split_once("Inside the terminal:\n").unwrap();
+    let shown: BTreeSet<String> = quoted(after.split("\n\n").next().unwrap()).into_iter().map(str::to_owned).collect();
+    assert_eq!(shown, known, "the commands inside the terminal, in README.md");
 }

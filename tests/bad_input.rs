@@ -14,12 +14,18 @@ use tempfile::TempDir;
 mod floods;
 #[path = "bad_input/keys.rs"]
 mod keys_on_the_way;
+#[path = "bad_input/models.rs"]
+mod models;
+#[path = "bad_input/playing.rs"]
+mod playing;
 #[path = "bad_input/proxies.rs"]
 mod proxies;
 #[path = "bad_input/proxy.rs"]
 mod proxy;
 #[path = "terminal/recordings.rs"]
 mod recordings;
+#[path = "bad_input/repositories.rs"]
+mod repositories;
 #[path = "bad_input/server.rs"]
 mod server;
 

@@ -12,6 +12,8 @@
 mod corpus;
 #[path = "edits/patches.rs"]
 mod patches;
+#[path = "support/tree.rs"]
+mod support;
 #[path = "edits/tools.rs"]
 mod tools;
 
@@ -32,22 +34,9 @@ fn project(files: &BTreeMap<String, String>) -> (tempfile::TempDir, Root) {
     (dir, root)
 }
 
-/// Every file below a folder, read by other means than the code under test.
+/// Every file below a folder, as text.
 fn tree(dir: &Path) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![dir.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap().path();
-            if entry.is_dir() {
-                folders.push(entry);
-            } else {
-                let name = entry.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, String::from_utf8_lossy(&std::fs::read(&entry).unwrap()).into_owned());
-            }
-        }
-    }
-    files
+    support::tree(dir).into_iter().map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect()
 }
 
 fn files(list: &[(&str, &str)]) -> BTreeMap<String, String> {

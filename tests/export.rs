@@ -1,6 +1,9 @@
 //! Exports, from outside: whole or not at all, the same bytes for the same files, names for every system.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/tree.rs"]
+mod support;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use kiln::domain::ExistingFiles::{Keep, Replace};
 use kiln::domain::ProjectPath;
 use kiln::export::{self, Bundle, ExportError, TARGETS};
 use kiln::workspace::{Access, Root};
+use support::tree;
 
 /// A project with all that matters for an export, and a folder beside it for destinations.
 struct Scene {
@@ -54,25 +58,6 @@ impl Scene {
             ("src/main.py".to_owned(), b"print('hi')\n".to_vec()),
         ])
     }
-}
-
-fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![dir.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap().path();
-            if entry.is_dir() {
-                folders.push(entry);
-            } else {
-                files.insert(
-                    entry.strip_prefix(dir).unwrap().to_str().unwrap().to_owned(),
-                    std::fs::read(&entry).unwrap(),
-                );
-            }
-        }
-    }
-    files
 }
 
 fn unpacked(archive: &Path) -> BTreeMap<String, Vec<u8>> {

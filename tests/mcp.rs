@@ -75,7 +75,7 @@ impl Place {
         std::fs::create_dir_all(&folder).unwrap();
         let argv = ["python3", &script(), folder.to_str().unwrap(), mode].map(str::to_owned).to_vec();
         let launch = Launch::Command { argv, passed: vec!["WANTED_TOKEN".to_owned()], set: Vec::new() };
-        Spec { name: name.to_owned(), launch, origin: SpecOrigin::Settings, enabled: true }
+        Spec { name: name.to_owned(), launch, origin: SpecOrigin::Settings, enabled: true, place: None }
     }
 
     /// These servers, with consent.

@@ -7,6 +7,8 @@ mod asking;
 mod checking;
 #[path = "seam/compaction.rs"]
 mod compaction;
+#[path = "seam/control.rs"]
+mod control;
 #[path = "seam/in_text.rs"]
 mod in_text;
 #[path = "seam/memory.rs"]

@@ -2,12 +2,17 @@
 //! brings back every byte.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/tree.rs"]
+mod support;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use kiln::domain::{ContentHash, FileChange, PathRefusal, ProjectPath, TurnId};
 use kiln::workspace::undo::{self, UndoStep};
 use kiln::workspace::{Access, MAX_BYTES, Root, WorkspaceError};
+
+use support::tree;
 
 fn path(text: &str) -> ProjectPath {
     ProjectPath::parse(text).unwrap()
@@ -17,24 +22,6 @@ fn project() -> (tempfile::TempDir, Root) {
     let dir = tempfile::tempdir().unwrap();
     let root = Root::open(dir.path()).unwrap();
     (dir, root)
-}
-
-/// Every file below a folder with its bytes, read by other means than the code under test.
-fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![dir.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap().path();
-            if entry.is_dir() {
-                folders.push(entry);
-            } else {
-                let name = entry.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, std::fs::read(&entry).unwrap());
-            }
-        }
-    }
-    files
 }
 
 #[test]

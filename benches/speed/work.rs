@@ -19,7 +19,7 @@ use super::{median, ratio};
 const FILES: usize = 10_000;
 const CHANGED: usize = 10;
 /// Calls of one turn.
-const CALLS: usize = 300;
+const CALLS: u32 = 300;
 const RUNS: usize = 15;
 
 pub fn promises() -> bool {
@@ -186,7 +186,7 @@ fn calls() -> bool {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut times: Vec<Duration> = (0..5).map(|_| runtime.block_on(turn())).collect();
     times.sort_unstable();
-    within("what a turn adds to a call of a tool", times[2] / CALLS as u32, Duration::from_millis(2))
+    within("what a turn adds to a call of a tool", times[2] / CALLS, Duration::from_millis(2))
 }
 
 async fn turn() -> Duration {
@@ -194,7 +194,7 @@ async fn turn() -> Duration {
         .map(|number| call(&[("read_file", &format!("{{\"path\":\"file-{number}.txt\"}}"))]))
         .chain([text("done")])
         .collect();
-    let mut world = World::with(plays, |parts| parts.limits.requests = CALLS as u32 + 10).await;
+    let mut world = World::with(plays, |parts| parts.limits.requests = CALLS + 10).await;
     for number in 0..CALLS {
         world.put(&format!("file-{number}.txt"), "one line\n");
     }

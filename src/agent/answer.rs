@@ -22,6 +22,12 @@ const BATCH: usize = 512;
 /// costs the same for one token as for a hundred. The screen draws at once what comes this rarely.
 const TOGETHER: Duration = Duration::from_millis(16);
 
+/// Calls of one answer that are held.
+const MOST_CALLS: usize = 4096;
+/// Bytes of a tool's name and of a call's id that are held; providers take no longer ones.
+const LONGEST_NAME: usize = 64;
+const LONGEST_ID: usize = 256;
+
 /// A tool call as it came.
 #[derive(Debug, Default)]
 pub struct Call {
@@ -223,7 +229,21 @@ async fn record_usage(turn: &mut Turn, answer: &Answer) {
     }
 }
 
+/// A tool's name as every provider takes it back: a name with other characters is no tool's, but goes back with
+/// the history, and would be refused with every later request.
+fn callable(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+    let name: String = name.trim().chars().take(LONGEST_NAME).map(plain).collect();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
+}
+
 impl Answer {
+    /// An id that no other call of this answer has.
+    fn own_id(&self, id: String, index: usize) -> String {
+        let taken = self.calls.iter().enumerate().any(|(other, call)| other != index && call.id == id);
+        if id.is_empty() || id.len() > LONGEST_ID || taken { format!("call-{index}-of-answer") } else { id }
+    }
+
     /// Takes in what is no text.
     pub(super) fn take(&mut self, event: StreamEvent, out: &mut Reporter) {
         match event {
@@ -237,9 +257,13 @@ impl Answer {
             StreamEvent::ReasoningOpaque { opaque } => self.opaque.push(opaque),
             StreamEvent::ToolStarted { index, id, name } => {
                 self.shown = true;
+                if index >= MOST_CALLS {
+                    return;
+                }
                 if self.calls.len() <= index {
                     self.calls.resize_with(index + 1, Call::default);
                 }
+                let (id, name) = (self.own_id(id, index), callable(&name));
                 if let Some(call) = self.calls.get_mut(index) {
                     call.id = id;
                     call.name = name;

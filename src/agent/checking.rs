@@ -51,8 +51,10 @@ impl Checking {
 /// What a round came to.
 #[derive(Debug)]
 pub enum Verified {
-    /// Nothing is wrong, nothing was to be checked, or there is no use in going on.
+    /// Nothing is wrong, or nothing was to be checked.
     GoOn,
+    /// Something is wrong, and there is no use in going on.
+    GaveUp,
     /// For the model to mend.
     Findings(CheckRun),
 }
@@ -108,7 +110,7 @@ pub async fn verify(turn: &mut Turn, step: Option<StepId>) -> Result<Verified, S
     turn.checking.over = true;
     let text = format!("`{}` still fails and Kiln stops mending: {why}; say how to go on", run.name);
     turn.out.fact(FactBody::Noticed { text }).await;
-    Ok(Verified::GoOn)
+    Ok(Verified::GaveUp)
 }
 
 /// Findings without what differs from run to run though nothing changed: times and counts of them.
@@ -172,6 +174,7 @@ fn blank(turn: &Turn, check: &Check, (step, iteration, coverage): (Option<StepId
         command: check.command.clone(),
         result: CheckResult::Passed,
         coverage,
+        files: BTreeSet::new(),
         findings: String::new(),
         millis: 0,
     }
@@ -197,25 +200,28 @@ async fn read_syntax(
 ) -> Result<Option<CheckRun>, Stop> {
     let (root, paths) = (Arc::clone(&turn.input.root), changed.clone());
     let began = Instant::now();
-    let read = move || -> Vec<(ProjectPath, Slip)> {
-        let texts = paths.into_iter().filter_map(|path| {
-            let text = String::from_utf8(root.read(&path).ok()??).ok()?;
-            Some((path, text))
-        });
-        texts
-            .flat_map(|(path, text)| {
-                checks::slips(path.as_str(), &text).into_iter().map(move |slip| (path.clone(), slip))
-            })
-            .collect()
+    let read = move || -> (BTreeSet<ProjectPath>, Vec<(ProjectPath, Slip)>) {
+        let (mut files, mut slips) = (BTreeSet::new(), Vec::new());
+        for path in paths {
+            let text = root.read(&path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+            let Some(found) = text.and_then(|text| checks::slips(path.as_str(), &text)) else { continue };
+            slips.extend(found.into_iter().map(|slip| (path.clone(), slip)));
+            files.insert(path);
+        }
+        (files, slips)
     };
-    let slips = blocking(read).await.map_err(internal)?;
+    let (files, slips) = blocking(read).await.map_err(internal)?;
+    // What nobody looked at has not passed.
+    if files.is_empty() {
+        return Ok(None);
+    }
     let lines: Vec<String> =
         slips.iter().map(|(path, slip)| format!("{path}:{}:{}: {}", slip.line, slip.column, slip.what)).collect();
     let check = Check { name: "syntax".to_owned(), command: "syntax".to_owned() };
-    let blank = blank(turn, &check, (step, iteration, Coverage::Whole));
+    let blank = blank(turn, &check, (step, iteration, Coverage::Part));
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let result = if lines.is_empty() { CheckResult::Passed } else { CheckResult::Failed };
-    Ok(Some(CheckRun { result, findings: lines.join("\n"), millis, ..blank }))
+    Ok(Some(CheckRun { result, findings: lines.join("\n"), millis, files, ..blank }))
 }
 
 /// What a turn may spend on checks.

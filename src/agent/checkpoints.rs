@@ -11,6 +11,9 @@ use crate::domain::session::title_from;
 use crate::domain::{CallId, CheckpointId, FactBody, Moment, Occasion, SessionId, TurnId};
 use crate::workspace::checkpoint::{CheckpointError, Store, Taken};
 
+/// Characters of a path that are shown.
+const SHOWN: usize = 80;
+
 /// A piece of work on the store, off the async threads.
 type Taking = JoinHandle<Result<Taken, CheckpointError>>;
 
@@ -95,13 +98,21 @@ impl Checkpoints {
         }
         // Once a session: it is the same with every turn.
         if first && turn == TurnId(1) && checkpoint.uncovered_total > 0 {
-            let named = checkpoint.uncovered.iter().take(3).map(|one| format!("`{}` ({})", one.path, one.why));
+            let named = checkpoint.uncovered.iter().take(3).map(|one| format!("`{}` ({})", brief(&one.path), one.why));
             let named = named.collect::<Vec<_>>().join(", ");
             let more = checkpoint.uncovered_total.saturating_sub(3);
             let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
             facts.push(FactBody::Noticed { text: format!("not covered by `/undo`: {named}{rest}") });
         }
         facts
+    }
+}
+
+/// A path as it fits into a sentence: its end tells more than its beginning.
+fn brief(path: &str) -> String {
+    match path.char_indices().rev().nth(SHOWN) {
+        Some((at, _)) => format!("…{}", path.get(at..).unwrap_or(path)),
+        None => path.to_owned(),
     }
 }
 

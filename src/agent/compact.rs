@@ -292,6 +292,9 @@ pub fn shorten(messages: &mut [Message], first: usize) -> bool {
             {
                 *text = clipped(text, LEFT_OF_AN_ANSWER);
             }
+            if let Part::Image { .. } = part {
+                *part = Part::Text { text: "(a picture, left out to make room)".to_owned() };
+            }
         }
     }
     size(messages) + 100 < before

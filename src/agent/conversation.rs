@@ -20,6 +20,8 @@ use crate::tools::{Effect, ToolAnswer};
 const REPAIRS: u32 = 2;
 /// The answer that ends a turn which goes in circles.
 const STOP: &str = "stop the turn";
+/// Calls of one message that are run; each of the others is refused.
+const MOST_CALLS: usize = 100;
 /// Times a model that stops is reminded of steps that it left open.
 const REMINDERS: u32 = 1;
 
@@ -78,9 +80,9 @@ async fn with_tools(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), S
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if stopped && let Verified::Findings(run) = checking::verify(turn, None).await? {
+            if stopped && let Some(findings) = still_wrong(turn).await? {
                 messages.push(Message::text(Role::Assistant, sink.all));
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             return finish(turn, answer.stop, &sink.all).await;
@@ -129,6 +131,21 @@ fn open_steps(turn: &Turn) -> Option<String> {
     })
 }
 
+/// What checks find at the end of an answer, for the model to mend. When there is no use in going on, the
+/// step that runs has failed.
+async fn still_wrong(turn: &mut Turn) -> Result<Option<String>, Stop> {
+    match checking::verify(turn, None).await? {
+        Verified::GoOn => {}
+        Verified::Findings(run) => return Ok(request::findings(&run)),
+        Verified::GaveUp => {
+            if let Some(running) = turn.running_step() {
+                turn.change_step(running, StepState::Failed).await;
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn limit_reached(turn: &Turn) -> Stop {
     let sentence = format!("the turn used all of its {} requests", turn.input.limits.requests);
     Stop::Failed(
@@ -168,7 +185,7 @@ async fn run_calls(
     stop: Option<StopReason>,
     parts: &mut Vec<Part>,
 ) -> Result<Vec<Part>, Stop> {
-    let mut results = Vec::new();
+    let (mut results, mut pictures) = (Vec::new(), Vec::new());
     let mut called = Vec::new();
     for call in calls {
         let shown = parse_arguments(call).unwrap_or_else(|_| Value::String(call.json.clone()));
@@ -182,11 +199,14 @@ async fn run_calls(
         parts.push(Part::ToolCall { id: call.id.clone(), name: call.name.clone(), arguments: sent });
     }
     turn.out.facts(called, Vec::new()).await;
-    for call in calls {
+    for (number, call) in calls.iter().enumerate() {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let tool_answer = match parse_arguments(call) {
+            _ if number >= MOST_CALLS => ToolAnswer::refusal(format!(
+                "not run: only the first {MOST_CALLS} calls of one message are; make this one again if it is needed"
+            )),
             Ok(arguments) => runner::run(turn, call, arguments).await?,
             Err(_) if stop == Some(StopReason::Length) => ToolAnswer::refusal(
                 "the answer reached the limit of its length in the middle of this call; write less in one call",
@@ -194,11 +214,13 @@ async fn run_calls(
             Err(error) => ToolAnswer::refusal(format!("the arguments are not valid JSON: {error}")),
         };
         let said = runner::words(&tool_answer);
+        pictures.extend(request::pictures(&tool_answer.content));
         results.push(publish_answer(turn, call, tool_answer).await);
         if let Some(circle) = turn.circles.record(&call.name, &call.json, &said) {
             break_circle(turn, call, circle, &mut results).await?;
         }
     }
+    results.append(&mut pictures);
     Ok(results)
 }
 
@@ -247,7 +269,7 @@ fn parse_arguments(call: &Call) -> Result<Value, serde_json::Error> {
 
 async fn publish_answer(turn: &mut Turn, call: &Call, answer: ToolAnswer) -> Part {
     let text = runner::words(&answer);
-    let told = !answer.failed && !answer.effects.is_empty();
+    let told = !answer.failed && !answer.effects.is_empty() || answer.display == Display::Quiet;
     for effect in answer.effects {
         match effect {
             Effect::PlanSet(steps) => turn.set_plan(steps).await,
@@ -292,6 +314,7 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
         hear(turn, &mut messages).await;
         let mut sink = FencedText::default();
         let request = chat_request(turn, TurnProtocol::Fenced, &messages);
+        let awaited = turn.awaits_plan();
         let answer = match ask(turn, &request, &mut sink).await {
             Err(stop) if room::helps(turn, &stop, &mut messages).await? => continue,
             answer => answer?,
@@ -316,14 +339,18 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
                 messages.push(Message::text(Role::User, reminder));
                 continue;
             }
-            if let Verified::Findings(run) = checking::verify(turn, None).await? {
-                messages.extend(request::findings(&run).map(|text| Message::text(Role::User, text)));
+            if let Some(findings) = still_wrong(turn).await? {
+                messages.push(Message::text(Role::User, findings));
                 continue;
             }
             skip_open_steps(turn).await;
             return finish(turn, answer.stop, if wrote { "files" } else { &all }).await;
         }
         if !refusals.is_empty() {
+            if awaited && !turn.awaits_plan() {
+                // Files that came along with the plan that is approved by now.
+                repairs = 0;
+            }
             if repairs == REPAIRS {
                 return Err(Stop::Failed(
                     Fault::new(FaultClass::Invalid, "the model kept naming files that may not be written")
@@ -333,9 +360,13 @@ async fn with_fences(turn: &mut Turn, mut messages: Vec<Message>) -> Result<(), 
             repairs += 1;
             let refusals = refusals.join("\n");
             turn.out.fact(FactBody::Noticed { text: format!("told the model: {refusals}") }).await;
-            reply.push_str(&format!(
-                "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
-            ));
+            reply.push_str(&if turn.awaits_plan() {
+                format!("{refusals}\nGive a plan first, as you were told to write one, and then the files.")
+            } else {
+                format!(
+                    "These files were not written:\n{refusals}\nGive only these files again, with paths that are allowed."
+                )
+            });
         }
         messages.push(Message::text(Role::User, reply));
         room::keep(turn, answer.usage, &mut messages).await?;

@@ -10,6 +10,15 @@ use super::turn::Turn;
 use crate::domain::{FactBody, Glimpse, Phase, PlannedStep, ProjectPath, StepId};
 use crate::workspace::edit::blocks;
 
+/// Steps, and bytes of one, that are taken as a plan without a second look.
+const STEPS: usize = 12;
+const STEP_BYTES: usize = 300;
+
+/// Whether this is too much for a plan.
+fn is_no_plan(steps: &[String]) -> bool {
+    steps.len() > STEPS || steps.iter().any(|step| step.len() > STEP_BYTES)
+}
+
 /// Publishes a stretch of the answer, unless it is blank.
 pub async fn publish_text(turn: &mut Turn, text: String, whole: bool) {
     if !text.trim().is_empty() {
@@ -112,8 +121,8 @@ impl FencedText {
                     self.prose.push_str(&text);
                     turn.out.glimpse(Glimpse::Text { text });
                 }
-                // The person sees a plan before it holds.
-                Piece::Plan(steps) if turn.awaits_plan() => {
+                // The person sees a plan before it holds; one that is none is refused as that of other models.
+                Piece::Plan(steps) if turn.awaits_plan() || is_no_plan(&steps) => {
                     self.call(turn, "set_plan".to_owned(), json!({ "steps": steps }).to_string());
                 }
                 Piece::Plan(steps) => {

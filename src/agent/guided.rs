@@ -7,6 +7,7 @@
 use super::answer::{TextSink, ask};
 use super::fenced_text::{CutFile, FencedText};
 use super::guidance::{Guidance, Kind, as_order, guidance};
+use super::runner;
 use super::turn::{Stop, Turn, internal};
 use crate::domain::{FactBody, Fault, FaultClass, PlannedStep, ProjectPath, StepId, StepState};
 use crate::providers::{ChatRequest, Message, Role, Shape};
@@ -52,7 +53,15 @@ async fn plan(turn: &mut Turn, guidance: &Guidance, kind: &Kind, wanted: &str) -
         return Err(Stop::Failed(fault.hint("say it differently, or choose another model").retryable()));
     };
     let steps = [title, guidance.readme.title.clone()];
-    turn.set_plan((1..).zip(steps).map(|(id, title)| PlannedStep { id: StepId(id), title }).collect()).await;
+    let steps = (1..).zip(steps).map(|(id, title)| PlannedStep { id: StepId(id), title }).collect();
+    let steps = match runner::permit_plan(turn, steps).await? {
+        Ok(steps) => steps,
+        Err(refusal) => {
+            let fault = Fault::new(FaultClass::Invalid, refusal);
+            return Err(Stop::Failed(fault.hint("say it differently, or choose another model")));
+        }
+    };
+    turn.set_plan(steps).await;
     Ok(path)
 }
 

@@ -103,12 +103,16 @@ pub async fn prepare(turn: &mut Turn, protocol: TurnProtocol) -> Result<Message,
     let notices = gathered.instructions.notices.iter().filter(|text| !said.contains(text.as_str()));
     let mut facts: Vec<FactBody> = notices.map(|text| FactBody::Noticed { text: text.clone() }).collect();
     let mut text = turn.input.text.clone();
-    for Attachment { name, text: content } in gathered.attachments {
+    let mut pictures = Vec::new();
+    for Attachment { name, text: content, picture } in gathered.attachments {
         request::attach(&mut text, &content);
-        facts.push(FactBody::Attached { turn: number, name, text: content });
+        pictures.extend(picture.clone().map(request::picture));
+        facts.push(FactBody::Attached { turn: number, name, text: content, picture });
     }
     turn.out.facts(facts, Vec::new()).await;
-    Ok(request::prompt(&text, &gathered.files, &gathered.map, &gathered.contents))
+    let mut message = request::prompt(&text, &gathered.files, &gathered.map, &gathered.contents);
+    message.parts.extend(pictures);
+    Ok(message)
 }
 
 /// Adds the tools that go with what was read.

@@ -2,8 +2,11 @@
 //!
 //! A path that is not there stays the plain text that it may have been meant as.
 
+use std::io::Read as _;
+use std::path::Path;
+
 use crate::analysis::{self, Hints, Outlines};
-use crate::domain::ProjectPath;
+use crate::domain::{Picture, ProjectPath};
 use crate::skills::{self, Sources};
 use crate::workspace::Root;
 use crate::workspace::seen::Seen;
@@ -24,6 +27,8 @@ pub struct Attachment {
     pub name: String,
     /// Exactly what the model is told.
     pub text: String,
+    /// What it is shown beside the text.
+    pub picture: Option<Picture>,
 }
 
 /// What a message is looked up in.
@@ -44,12 +49,14 @@ pub fn attachments(text: &str, around: &Surroundings<'_>) -> Vec<Attachment> {
     {
         let said = skills::expand(command, arguments);
         let text = format!("<command name=\"/{name}\">\n{said}\n</command>");
-        found.push(Attachment { name: format!("`/{name}` from {}", command.origin), text });
+        found.push(Attachment { name: format!("`/{name}` from {}", command.origin), text, picture: None });
         spoken = said;
     }
     let mut left = MOST;
+    let own: Vec<String> = mentioned(text);
     for mention in mentioned(&spoken) {
-        let Some(attachment) = look_up(&mention, around, left) else { continue };
+        let outside = || own.contains(&mention).then(|| outside(&mention)).flatten();
+        let Some(attachment) = look_up(&mention, around, left).or_else(outside) else { continue };
         if found.iter().all(|known| known.name != attachment.name) {
             left = left.saturating_sub(attachment.text.len());
             found.push(attachment);
@@ -98,26 +105,54 @@ fn exactly(word: &str, around: &Surroundings<'_>, left: usize) -> Option<Attachm
         return Some(folder(&path, &within, around, left));
     }
     let bytes = around.root.read(&path).ok()??;
-    Some(file(&path, &bytes, around, left))
+    Some(match Picture::of(&bytes) {
+        Some(picture) => pictured(path.as_str(), bytes.len(), picture),
+        None => file(&path, &bytes, around, left),
+    })
+}
+
+/// A picture anywhere, where the person themselves names its whole path.
+fn outside(word: &str) -> Option<Attachment> {
+    let path = Path::new(word);
+    if !path.is_absolute() {
+        return None;
+    }
+    let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(Picture::MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
+    Some(pictured(word, size, Picture::of(&bytes)?))
+}
+
+/// A picture, by the name that the person gave it.
+fn pictured(place: &str, size: usize, picture: Picture) -> Attachment {
+    let name = format!("`{place}`");
+    if size as u64 > Picture::MOST_BYTES {
+        let text = format!("<file path=\"{place}\">a picture of {size} bytes, too large to be shown</file>");
+        return Attachment { name: format!("only the name of {name}, which is too large"), text, picture: None };
+    }
+    let text = format!("<file path=\"{place}\">a picture, {}, {size} bytes, shown below</file>", picture.media_type);
+    Attachment { name, text, picture: Some(picture) }
 }
 
 fn file(path: &ProjectPath, bytes: &[u8], around: &Surroundings<'_>, left: usize) -> Attachment {
     let name = format!("`{path}`");
     let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')) else {
         let text = format!("<file path=\"{path}\">a binary file of {} bytes, not shown</file>", bytes.len());
-        return Attachment { name, text };
+        return Attachment { name, text, picture: None };
     };
     let limit = MOST_OF_A_FILE.min(left);
     let shown = text.get(..text.floor_char_boundary(limit)).unwrap_or(text);
     if shown.len() == text.len() {
         // The model knows it as it is, and may change it.
         around.seen.record(path, bytes);
-        return Attachment { name, text: format!("<file path=\"{path}\">\n{text}\n</file>") };
+        return Attachment { name, text: format!("<file path=\"{path}\">\n{text}\n</file>"), picture: None };
     }
     let cut = format!("[… {} more bytes; read on with `read_file`]", text.len() - shown.len());
     Attachment {
         name: format!("the beginning of {name}"),
         text: format!("<file path=\"{path}\">\n{shown}\n{cut}\n</file>"),
+        picture: None,
     }
 }
 
@@ -138,7 +173,7 @@ fn folder(path: &ProjectPath, within: &[ProjectPath], around: &Surroundings<'_>,
         text.push_str(&format!("\nWhat they define:\n{}", map.text));
     }
     text.push_str("</folder>");
-    Attachment { name: format!("`{path}/`"), text }
+    Attachment { name: format!("`{path}/`"), text, picture: None }
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ mod runner;
 mod subagent;
 mod turn;
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -53,11 +56,16 @@ pub async fn run(
     let (number, protocol) = (input.turn, input.model.protocol);
     let checkpoints = Checkpoints::begin(session, &input);
     let mut turn = Turn::new(input, person, Reporter::new(session, reports), cancel, checkpoints);
-    let result = match (hooking::turn_starts(&mut turn).await, protocol) {
-        (Err(stop), _) => Err(stop),
-        (Ok(()), TurnProtocol::Guided) => guided::run(&mut turn).await,
-        (Ok(()), TurnProtocol::Tools | TurnProtocol::Fenced) => conversation::run(&mut turn, protocol).await,
+    let work = async {
+        match (hooking::turn_starts(&mut turn).await, protocol) {
+            (Err(stop), _) => Err(stop),
+            (Ok(()), TurnProtocol::Guided) => guided::run(&mut turn).await,
+            (Ok(()), TurnProtocol::Tools | TurnProtocol::Fenced) => conversation::run(&mut turn, protocol).await,
+        }
     };
+    // A defect of ours ends the turn, and is told: nobody waits for a turn that is gone.
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    let result = result.unwrap_or_else(|_| Err(turn::internal("the turn broke off")));
     let outcome = match result {
         Ok(()) => TurnOutcome::Completed,
         Err(Stop::Cancelled) => TurnOutcome::Cancelled,

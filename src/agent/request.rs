@@ -6,7 +6,9 @@
 use serde_json::Value;
 
 use super::runner;
-use crate::domain::{CheckResult, CheckRun, Item, ItemKind, ProjectPath, Seq, SessionState, TurnProtocol};
+use crate::domain::{
+    CheckResult, CheckRun, Content, Item, ItemKind, Picture, ProjectPath, Seq, SessionState, TurnProtocol,
+};
 use crate::providers::{Message, OpaqueReasoning, Part, Role, ToolSpec};
 use crate::tools::{self, Toolbox};
 
@@ -135,6 +137,11 @@ pub fn pinned(state: &SessionState, up_to: Seq) -> Vec<String> {
     words.map(|(who, text)| format!("<pinned from=\"{who}\">\n{text}\n</pinned>")).collect()
 }
 
+/// A picture as a part of a message.
+pub fn picture(picture: Picture) -> Part {
+    Part::Image { media_type: picture.media_type, data: picture.data }
+}
+
 /// Puts something behind the words that it belongs to.
 pub fn attach(text: &mut String, attached: &str) {
     text.push_str("\n\n");
@@ -177,6 +184,14 @@ pub fn push_reasoning(parts: &mut Vec<Part>, text: &str, sealed: Vec<OpaqueReaso
     parts.extend(sealed.map(|piece| Part::Reasoning { text: String::new(), opaque: Some(piece) }));
 }
 
+/// The pictures of an answer, for a model that can see; whether it can is the provider's to know.
+pub fn pictures(content: &[Content]) -> impl Iterator<Item = Part> + '_ {
+    content.iter().filter_map(|piece| match piece {
+        Content::Image { media_type, data } => Some(Part::Image { media_type: media_type.clone(), data: data.clone() }),
+        _ => None,
+    })
+}
+
 /// What the model is told of a check that found something.
 pub fn findings(run: &CheckRun) -> Option<String> {
     (run.result == CheckResult::Failed)
@@ -189,6 +204,8 @@ struct Conversation {
     messages: Vec<Message>,
     assistant: Vec<Part>,
     results: Vec<Part>,
+    /// What the results show; it stands behind all of them, where every protocol takes it.
+    pictures: Vec<Part>,
     /// The newest fact that an answered call of the open message waits behind.
     answered: Option<Seq>,
 }
@@ -201,8 +218,7 @@ impl Conversation {
         }
         match &item.kind {
             ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
-                self.close();
-                self.messages.push(Message::text(Role::User, text.clone()));
+                self.say(text.clone());
             }
             ItemKind::Reasoning { text, opaque, .. } => {
                 let sealed = opaque.clone().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
@@ -223,6 +239,7 @@ impl Conversation {
                     None => ("the outcome is unknown: Kiln ended while the tool ran".to_owned(), true),
                 };
                 if let Some(answer) = answer {
+                    self.pictures.extend(pictures(&answer.content));
                     self.answered = self.answered.max(Some(answer.seq));
                 }
                 self.results.push(Part::ToolResult { id, name: name.clone(), text, failed });
@@ -238,31 +255,20 @@ impl Conversation {
                 self.assistant.push(Part::Text { text: format!("(wrote {})", change.path) });
             }
             ItemKind::Undone { paths, .. } => {
-                self.close();
                 let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
-                let note = format!("(I took your last changes back: {paths} are as they were before.)");
-                self.messages.push(Message::text(Role::User, note));
+                self.say(format!("(I took your last changes back: {paths} are as they were before.)"));
             }
             ItemKind::Redone { paths, .. } | ItemKind::Rewound { paths, .. } if !paths.is_empty() => {
-                self.close();
                 let paths = paths.iter().map(ProjectPath::as_str).collect::<Vec<_>>().join(", ");
-                let note = format!(
+                self.say(format!(
                     "(I brought other versions of these files back: {paths}. Read them before you rely on them.)"
-                );
-                self.messages.push(Message::text(Role::User, note));
+                ));
             }
-            ItemKind::Attached { text, .. } => match self.messages.last_mut() {
-                Some(Message { role: Role::User, parts }) => match parts.last_mut() {
-                    Some(Part::Text { text: words }) => attach(words, text),
-                    _ => parts.push(Part::Text { text: text.clone() }),
-                },
-                _ => self.messages.push(Message::text(Role::User, text.clone())),
-            },
+            ItemKind::Attached { text, picture, .. } => self.attached(text, picture.as_ref()),
             // A check that belongs to a step is told in the answer of the call that ended the step.
             ItemKind::Check { run } if run.step.is_none() => {
                 if let Some(text) = findings(run) {
-                    self.close();
-                    self.messages.push(Message::text(Role::User, text));
+                    self.say(text);
                 }
             }
             ItemKind::Check { .. }
@@ -281,6 +287,26 @@ impl Conversation {
         }
     }
 
+    /// Words on the person's side, as a message of their own.
+    fn say(&mut self, text: String) {
+        self.close();
+        self.messages.push(Message::text(Role::User, text));
+    }
+
+    /// What goes with the message before it.
+    fn attached(&mut self, text: &str, shown: Option<&Picture>) {
+        match self.messages.last_mut() {
+            Some(Message { role: Role::User, parts }) => match parts.first_mut() {
+                Some(Part::Text { text: words }) => attach(words, text),
+                _ => parts.push(Part::Text { text: text.to_owned() }),
+            },
+            _ => self.messages.push(Message::text(Role::User, text.to_owned())),
+        }
+        if let (Some(shown), Some(message)) = (shown, self.messages.last_mut()) {
+            message.parts.push(picture(shown.clone()));
+        }
+    }
+
     fn close(&mut self) {
         self.answered = None;
         let assistant = std::mem::take(&mut self.assistant);
@@ -288,7 +314,8 @@ impl Conversation {
         if speaks {
             self.messages.push(Message { role: Role::Assistant, parts: assistant });
         }
-        let results = std::mem::take(&mut self.results);
+        let mut results = std::mem::take(&mut self.results);
+        results.append(&mut self.pictures);
         if !results.is_empty() {
             self.messages.push(Message { role: Role::User, parts: results });
         }

@@ -17,8 +17,8 @@ use super::request;
 use super::turn::{Stop, Turn, blocking, internal};
 use super::{hooking, instructions, subagent};
 use crate::domain::{
-    ApprovalRequest, CallId, Content, Decision, Glimpse, Mode, Phase, PlanDecision, PlannedStep, Planning, ProjectPath,
-    Question, Review, StepId, StepState, Touch,
+    ApprovalRequest, CallId, Content, Decision, Display, FactBody, Glimpse, Mode, Phase, PlanDecision, PlannedStep,
+    Planning, ProjectPath, Question, Review, StepId, StepState, Touch,
 };
 use crate::tools::live::{LiveContext, LiveTool, Wish};
 use crate::tools::policy::{self, Circumstances, Verdict};
@@ -26,6 +26,8 @@ use crate::tools::{self, AnyTool, Effect, ToolAnswer, ToolContext};
 
 /// Characters of one answer that the model is given at most; the middle is left out.
 const ANSWER_LIMIT: usize = 48 * 1024;
+/// Bytes of a call's arguments that the person is shown at most.
+const PREVIEW: usize = 16 * 1024;
 /// Wishes of a running tool that wait at most.
 const WISHES: usize = 64;
 
@@ -55,9 +57,9 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
     let answer = match tool {
         AnyTool::Blocking(tool) => {
             let (root, seen, plan) = (Arc::clone(&turn.input.root), Arc::clone(&turn.input.seen), turn.plan.clone());
-            blocking(move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen }))
-                .await
-                .map_err(internal)?
+            let work = move || tool.run(&arguments, &ToolContext { root: &root, plan: &plan, seen: &seen });
+            // A defect of one tool is not the end of the turn.
+            blocking(work).await.unwrap_or_else(|why| ToolAnswer::refusal(format!("`{}` failed: {why}", call.name)))
         }
         AnyTool::Live(tool) => run_live(turn, call, tool, arguments).await?,
     };
@@ -78,11 +80,9 @@ pub async fn permit(
     arguments: &Value,
     touches: Vec<Touch>,
 ) -> Result<Option<ToolAnswer>, Stop> {
-    let awaits_plan = turn.awaits_plan();
-    let mode = if awaits_plan { Mode::ReadOnly } else { turn.person.rights.borrow().mode };
-    let (reason, offers) = match judge(turn, &touches, mode) {
+    let (reason, offers) = match judge(turn, &touches) {
         Verdict::Allow { .. } => return Ok(None),
-        Verdict::Deny { .. } if awaits_plan => {
+        Verdict::Deny { .. } if turn.awaits_plan() => {
             let text = "nothing is changed before the person approved the plan; look around, then call `set_plan`";
             return Ok(Some(ToolAnswer::refusal(text)));
         }
@@ -111,13 +111,12 @@ pub async fn permit(
 /// Asks the policy, and the person where the policy says so, for a file that a model gives in its text. The inner
 /// error is in words for the model.
 pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> Result<Result<(), String>, Stop> {
-    if turn.awaits_plan() {
-        return Ok(Err(format!("`{path}` was not written: nothing is changed before the person approved the plan")));
-    }
     let touches = vec![Touch::Write { path: path.clone() }];
-    let mode = turn.person.rights.borrow().mode;
-    let (reason, offers) = match judge(turn, &touches, mode) {
+    let (reason, offers) = match judge(turn, &touches) {
         Verdict::Allow { .. } => return Ok(Ok(())),
+        Verdict::Deny { .. } if turn.awaits_plan() => {
+            return Ok(Err(format!("`{path}` was not written: nothing is changed before the person approved a plan")));
+        }
         Verdict::Deny { reason } => return Ok(Err(format!("`{path}` was not written: {reason}"))),
         Verdict::Ask { reason, offers } => (reason, offers),
     };
@@ -140,15 +139,22 @@ pub async fn permit_file(turn: &mut Turn, path: &ProjectPath, content: &str) -> 
 }
 
 /// The policy's word, and that of a person who looks at changes before they are written.
-fn judge(turn: &Turn, touches: &[Touch], mode: Mode) -> Verdict {
+fn judge(turn: &Turn, touches: &[Touch]) -> Verdict {
     let rights = turn.person.rights.borrow();
     let circumstances = Circumstances {
-        mode,
+        mode: turn.mode(),
         grants: &rights.grants,
         trust: rights.trust,
         confinement: rights.confinement,
         root: Some(turn.input.root.path()),
     };
+    let own = touches.iter().find_map(|touch| match touch {
+        Touch::Read { path } | Touch::Write { path } => Some(path).filter(|path| is_kilns(turn, path)),
+        _ => None,
+    });
+    if let Some(path) = own {
+        return Verdict::Deny { reason: format!("`{path}` is one of Kiln's own files") };
+    }
     let writes = touches.iter().any(|touch| matches!(touch, Touch::Write { .. }));
     match policy::verdict(touches, &circumstances) {
         Verdict::Allow { .. } if writes && rights.review == Review::Before => {
@@ -156,6 +162,12 @@ fn judge(turn: &Turn, touches: &[Touch], mode: Mode) -> Verdict {
         }
         verdict => verdict,
     }
+}
+
+/// Whether a file is Kiln's own: its settings, permissions and sessions, in a project that reaches that far.
+fn is_kilns(turn: &Turn, path: &ProjectPath) -> bool {
+    let file = turn.input.root.path().join(path.as_str());
+    turn.input.commands.as_ref().is_some_and(|commands| commands.hides(&file))
 }
 
 /// What a call that writes files would make of them; the inner error is its refusal.
@@ -174,7 +186,14 @@ async fn changes(
 }
 
 /// Waits for the person's word; the inner error is what the model hears of a refusal.
-async fn approved(turn: &mut Turn, request: ApprovalRequest) -> Result<Result<(), String>, Stop> {
+async fn approved(turn: &mut Turn, mut request: ApprovalRequest) -> Result<Result<(), String>, Stop> {
+    // Numbers of calls are the model's, and those of a sub-agent's calls are all the same: an answer that was
+    // given twice must not count for the next call.
+    turn.asked += 1;
+    if !turn.asked_for.insert(request.call.clone()) {
+        request.call = CallId::new(format!("{}#{}", request.call.as_str(), turn.asked));
+        turn.asked_for.insert(request.call.clone());
+    }
     let (answer, decided) = oneshot::channel();
     turn.out.phase(Phase::AwaitingPerson);
     turn.out.ask(Asking::Approval { request, answer }).await;
@@ -245,7 +264,10 @@ fn preview(arguments: &Value, touches: &[Touch]) -> Vec<Content> {
     let commands: Vec<Content> = touches
         .iter()
         .filter_map(|touch| match touch {
-            Touch::Command { line, .. } => Some(Content::Code { language: "sh".to_owned(), text: line.clone() }),
+            Touch::Command { line, directory } => {
+                let folder = directory.as_ref().map(|folder| format!("# in {folder}\n")).unwrap_or_default();
+                Some(Content::Code { language: "sh".to_owned(), text: format!("{folder}{line}") })
+            }
             _ => None,
         })
         .collect();
@@ -253,29 +275,47 @@ fn preview(arguments: &Value, touches: &[Touch]) -> Vec<Content> {
         return commands;
     }
     let text = serde_json::to_string_pretty(arguments).unwrap_or_default();
-    vec![Content::Code { language: "json".to_owned(), text: head(&text, 4000).to_owned() }]
+    let shown = head(&text, PREVIEW);
+    let rest = match text.len() - shown.len() {
+        0 => String::new(),
+        more => format!("\n… and {more} bytes that are not shown"),
+    };
+    vec![Content::Code { language: "json".to_owned(), text: format!("{shown}{rest}") }]
 }
 
 fn head(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 
+fn end(text: &str, limit: usize) -> &str {
+    text.get(text.ceil_char_boundary(text.len().saturating_sub(limit))..).unwrap_or_default()
+}
+
 /// Runs a live tool, passing its wishes on. A cancelled turn drops it.
 async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, arguments: Value) -> Result<ToolAnswer, Stop> {
     let (wishes, mut wished) = mpsc::channel(WISHES);
-    let Rights { mode, grants, .. } = turn.person.rights.borrow().clone();
-    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode, grants };
+    let Rights { grants, .. } = turn.person.rights.borrow().clone();
+    let context = LiveContext { root: Arc::clone(&turn.input.root), wishes, mode: turn.mode(), grants };
     let mut work = tool.run(arguments, context);
     let id = CallId::new(call.id.clone());
+    let mut printed = String::new();
     loop {
         let wish = tokio::select! {
             biased;
-            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = turn.cancel.cancelled() => {
+                drop(work);
+                stopped(turn, id, printed).await;
+                return Err(Stop::Cancelled);
+            }
             Some(wish) = wished.recv() => wish,
             answer = &mut work => return Ok(answer),
         };
         match wish {
             Wish::Output(text) => {
+                printed.push_str(&text);
+                if printed.len() > 2 * ANSWER_LIMIT {
+                    printed = end(&printed, ANSWER_LIMIT).to_owned();
+                }
                 turn.out.glimpse(Glimpse::Output { call: id.clone(), text });
                 turn.out.flush().await;
             }
@@ -292,6 +332,16 @@ async fn run_live(turn: &mut Turn, call: &Call, tool: Arc<dyn LiveTool>, argumen
     }
 }
 
+/// A call that the person stopped keeps what it had printed.
+async fn stopped(turn: &mut Turn, call: CallId, printed: String) {
+    let mut content = vec![Content::Text { text: "stopped before it ended".to_owned() }];
+    if !printed.trim().is_empty() {
+        content.push(Content::Terminal { text: end(&printed, ANSWER_LIMIT).to_owned() });
+    }
+    let turn_id = turn.input.turn;
+    turn.out.fact(FactBody::ToolAnswered { turn: turn_id, call, failed: true, content, display: Display::Line }).await;
+}
+
 /// A plan that has to be approved waits here; what the person made of it takes the proposal's place.
 async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
     let proposed = answer.effects.iter().find_map(|effect| match effect {
@@ -302,11 +352,8 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
     if !turn.awaits_plan() {
         return Ok(answer);
     }
-    let (line, decided) = oneshot::channel();
-    turn.out.phase(Phase::AwaitingPerson);
-    turn.out.ask(Asking::Plan { steps: steps.clone(), answer: line }).await;
     answer.effects.retain(|effect| !matches!(effect, Effect::PlanSet(_)));
-    match wait(turn, decided).await? {
+    match propose(turn, steps.clone()).await? {
         Some(PlanDecision::Approve { steps: titles }) => {
             let approved = numbered(titles);
             let same = approved.iter().map(|step| &step.title).eq(steps.iter().map(|step| &step.title));
@@ -314,7 +361,6 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
             let list: Vec<String> = approved.iter().map(|step| format!("{}. {}", step.id, step.title)).collect();
             answer.content = vec![Content::Text { text: format!("{said}:\n{}\nGo on with step 1.", list.join("\n")) }];
             answer.effects.push(Effect::PlanSet(approved));
-            turn.plan_approved = true;
             Ok(answer)
         }
         Some(PlanDecision::Reject { comment }) => Ok(ToolAnswer::refusal(format!(
@@ -324,9 +370,32 @@ async fn settle_plan(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnsw
     }
 }
 
+/// Waits for the person's word on a plan.
+async fn propose(turn: &mut Turn, steps: Vec<PlannedStep>) -> Result<Option<PlanDecision>, Stop> {
+    let (line, decided) = oneshot::channel();
+    turn.out.phase(Phase::AwaitingPerson);
+    turn.out.ask(Asking::Plan { steps, answer: line }).await;
+    let decision = wait(turn, decided).await?;
+    turn.plan_approved = matches!(decision, Some(PlanDecision::Approve { .. }));
+    Ok(decision)
+}
+
+/// The plan of a model that gives it in its text: as it stands, or what the person made of it. The inner error
+/// is in words for the model.
+pub async fn permit_plan(turn: &mut Turn, steps: Vec<PlannedStep>) -> Result<Result<Vec<PlannedStep>, String>, Stop> {
+    if !turn.awaits_plan() {
+        return Ok(Ok(steps));
+    }
+    Ok(match propose(turn, steps).await? {
+        Some(PlanDecision::Approve { steps }) => Ok(numbered(steps)),
+        Some(PlanDecision::Reject { comment }) => Err(format!("the person sent the plan back: {comment}")),
+        None => Err("nobody answered; the plan is not approved".to_owned()),
+    })
+}
+
 /// A step that changed files is over when the project's checks say so; else the model hears what they
 /// found, and the step goes on.
-async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
+async fn settle_step(turn: &mut Turn, mut answer: ToolAnswer) -> Result<ToolAnswer, Stop> {
     let ended = answer.effects.iter().find_map(|effect| match effect {
         Effect::StepChanged(step, StepState::Done) => Some(*step),
         _ => None,
@@ -334,11 +403,22 @@ async fn settle_step(turn: &mut Turn, answer: ToolAnswer) -> Result<ToolAnswer, 
     let Some(step) = ended else { return Ok(answer) };
     match checking::verify(turn, Some(step)).await? {
         Verified::GoOn => Ok(answer),
+        Verified::GaveUp => {
+            for effect in &mut answer.effects {
+                if let Effect::StepChanged(_, state) = effect {
+                    *state = StepState::Failed;
+                }
+            }
+            let text = format!("Step {step} has failed: its checks still find something. Stop mending it.");
+            answer.content = vec![Content::Text { text }];
+            Ok(answer)
+        }
         Verified::Findings(run) => {
             let text = request::findings(&run).unwrap_or_default();
             Ok(ToolAnswer::refusal(format!(
                 "Step {step} is not done yet. {text}\nMend this, then call `finish_step` again."
-            )))
+            ))
+            .quiet())
         }
     }
 }
@@ -372,6 +452,11 @@ pub fn shortened(text: &str, limit: usize) -> String {
 }
 
 impl Turn {
+    /// What may be done unasked now: nothing that changes anything while a plan waits to be approved.
+    pub fn mode(&self) -> Mode {
+        if self.awaits_plan() { Mode::ReadOnly } else { self.person.rights.borrow().mode }
+    }
+
     /// Whether nothing may be changed yet, since the person wants to see a plan first.
     pub fn awaits_plan(&self) -> bool {
         self.person.rights.borrow().planning == Planning::Always && !self.plan_approved

@@ -131,7 +131,7 @@ async fn exchange(
     if !text.trim().is_empty() {
         parts.push(Part::Text { text });
     }
-    let mut results = Vec::new();
+    let (mut results, mut pictures) = (Vec::new(), Vec::new());
     for mut inner in answer.calls {
         if turn.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
@@ -157,6 +157,7 @@ async fn exchange(
         };
         let text = runner::words(&answer);
         let failed = answer.failed;
+        pictures.extend(request::pictures(&answer.content));
         for effect in answer.effects {
             match effect {
                 Effect::Wrote(written) => turn.publish_change(written).await,
@@ -167,6 +168,7 @@ async fn exchange(
         results.push(Part::ToolResult { id, name, text, failed });
     }
     messages.push(Message { role: Role::Assistant, parts });
+    results.append(&mut pictures);
     messages.push(Message { role: Role::User, parts: results });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What every turn has: its surroundings, its plan, and the ways to change files and steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,10 @@ pub struct Turn {
     pub plan_approved: bool,
     /// Calls that got their id from Kiln.
     own_calls: u32,
+    /// Calls that the person was asked about, by the names that the answers came under.
+    pub asked_for: HashSet<CallId>,
+    /// How many those were.
+    pub asked: u32,
     pub checkpoints: Checkpoints,
     /// The standing instructions, Kiln's own and those of files.
     pub system: String,
@@ -142,6 +146,8 @@ impl Turn {
             toolbox,
             plan_approved: false,
             own_calls: 0,
+            asked_for: HashSet::new(),
+            asked: 0,
             checkpoints,
             system: String::new(),
             told_folders: BTreeSet::new(),

@@ -20,16 +20,18 @@ pub struct Slip {
 }
 
 /// The first places where a file is not what its name says.
-pub fn slips(path: &str, text: &str) -> Vec<Slip> {
+///
+/// `None` where nothing can be said: an unknown language, a very large file.
+pub fn slips(path: &str, text: &str) -> Option<Vec<Slip>> {
     let extension =
         path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, extension)| extension);
     if text.len() > MOST_BYTES {
-        return Vec::new();
+        return None;
     }
     match extension {
-        "json" => json(text).into_iter().collect(),
-        "toml" => toml(text).into_iter().collect(),
-        _ => language(extension).map(|language| parsed(&language, text)).unwrap_or_default(),
+        "json" => Some(json(text).into_iter().collect()),
+        "toml" => Some(toml(text).into_iter().collect()),
+        _ => language(extension).map(|language| parsed(&language, text)),
     }
 }
 
@@ -111,10 +113,11 @@ mod tests {
             ("a.go", "package a\n\nfunc f() {}\n"),
             ("a.json", "{\"a\": [1, 2]}"),
             ("a.toml", "[a]\nb = 1\n"),
-            ("a.unknown", "%%%"),
-            ("json", "{"),
         ] {
-            assert_eq!(slips(path, text), [], "{path}");
+            assert_eq!(slips(path, text), Some(Vec::new()), "{path}");
+        }
+        for (path, text) in [("a.unknown", "%%%"), ("json", "{"), ("README.md", "# read me\n")] {
+            assert_eq!(slips(path, text), None, "{path}: nobody can say");
         }
     }
 
@@ -128,7 +131,7 @@ mod tests {
             ("a.json", "{\n  \"a\": 1,\n}", 3),
             ("a.toml", "a = 1\nb = \n", 2),
         ] {
-            let found = slips(path, text);
+            let found = slips(path, text).unwrap();
             assert!(found.iter().any(|slip| slip.line == line), "{path}: {found:?}");
             assert!(found.len() <= MOST_SLIPS);
         }
@@ -137,6 +140,6 @@ mod tests {
     #[test]
     fn deep_nesting_does_no_harm() {
         let text = "(".repeat(100_000);
-        assert!(slips("a.py", &text).len() <= MOST_SLIPS);
+        assert!(slips("a.py", &text).unwrap().len() <= MOST_SLIPS);
     }
 }

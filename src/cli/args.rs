@@ -1,12 +1,22 @@
-//! The grammar of the command line and its help.
+//! The grammar of the command line and its help. What a single verb takes stands beside its work.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use super::config::ConfigVerb;
+use super::exec::ExecVerb;
 use super::exit::{Exit, Failure};
-use crate::domain::{ExistingFiles, Fault, FaultClass};
+use super::export::ExportVerb;
+use super::flags::Common;
+use super::keys::KeysVerb;
+use super::mcp::McpVerb;
+use super::models::ModelsVerb;
+use super::net::NetVerb;
+use super::sessions::SessionsVerb;
+use super::trust::TrustVerb;
+use crate::domain::{Fault, FaultClass};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -34,55 +44,6 @@ pub struct Arguments {
 
     #[command(subcommand)]
     pub verb: Option<Verb>,
-}
-
-/// Flags that every verb takes.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Options of every command")]
-pub struct Common {
-    /// Who answers, such as `anthropic`, `ollama` or `embedded`
-    #[arg(long, global = true, value_name = "ID")]
-    pub provider: Option<String>,
-
-    /// The model, as its provider spells it
-    #[arg(long, global = true, value_name = "NAME")]
-    pub model: Option<String>,
-
-    /// The project's folder, in place of the current one
-    #[arg(long, global = true, value_name = "DIR", conflicts_with = "scratch")]
-    pub cd: Option<PathBuf>,
-
-    /// Work in a fresh folder among Kiln's own files
-    #[arg(long, global = true)]
-    pub scratch: bool,
-
-    /// Play answers from a recording, with no network
-    #[arg(long, global = true, value_name = "FILE")]
-    pub replay: Option<PathBuf>,
-
-    /// Write answers to a recording, without keys
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "replay")]
-    pub record: Option<PathBuf>,
-
-    /// What happens without asking: `read-only`, `ask`, `auto` or `full`
-    #[arg(long, global = true, value_name = "MODE")]
-    pub mode: Option<String>,
-
-    /// Whether to begin with a plan to approve: `auto`, `always` or `never`
-    #[arg(long, global = true, value_name = "WHEN")]
-    pub plan: Option<String>,
-
-    /// The theme's name, or `auto`
-    #[arg(long, global = true, value_name = "NAME")]
-    pub theme: Option<String>,
-
-    /// Refuse every connection that leaves this machine
-    #[arg(long, global = true)]
-    pub offline: bool,
-
-    /// No colour, as with the variable `NO_COLOR`
-    #[arg(long, global = true)]
-    pub no_color: bool,
 }
 
 /// What to do, when it is not "open the terminal interface here".
@@ -153,105 +114,6 @@ pub enum Verb {
     Completions { shell: clap_complete::Shell },
 }
 
-/// `kiln exec`.
-#[derive(Args, Debug)]
-pub struct ExecVerb {
-    /// What to make, or `-` to read it from standard input
-    pub prompt: String,
-
-    /// Print the session's facts as JSON, one a line, in place of the answer
-    #[arg(long)]
-    pub json: bool,
-
-    /// Then write the project to `folder:PATH` or `zip:PATH`
-    #[arg(long, value_name = "TARGET")]
-    pub export: Option<String>,
-
-    /// Let the export replace what is there
-    #[arg(long, requires = "export")]
-    pub force: bool,
-}
-
-/// `kiln sessions`.
-#[derive(Debug, Subcommand)]
-pub enum SessionsVerb {
-    /// List all sessions, newest first
-    List {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a session's transcript
-    Show {
-        /// A session's id, its short id, or `last`
-        session: String,
-        /// The folded state as one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Open a session in the terminal interface
-    Resume {
-        /// A session's id, its short id, or `last`
-        #[arg(default_value = "last")]
-        session: String,
-        /// What to say next
-        prompt: Option<String>,
-    },
-    /// Delete a session, and the folder of its scratch project
-    Rm {
-        /// A session's id, its short id, or `last`
-        session: String,
-    },
-}
-
-/// `kiln export`.
-#[derive(Args, Debug)]
-pub struct ExportVerb {
-    /// A session's id, its short id, or `last`
-    pub session: String,
-
-    /// Where to: `folder:PATH` or `zip:PATH`
-    #[arg(long, value_name = "TARGET")]
-    pub to: String,
-
-    /// Replace what is there
-    #[arg(long)]
-    pub force: bool,
-}
-
-impl ExportVerb {
-    /// What to do with files that exist.
-    pub fn existing(&self) -> ExistingFiles {
-        existing(self.force)
-    }
-}
-
-/// `--force` as data.
-pub fn existing(force: bool) -> ExistingFiles {
-    if force { ExistingFiles::Replace } else { ExistingFiles::Keep }
-}
-
-/// `kiln models`.
-#[derive(Debug, Subcommand)]
-pub enum ModelsVerb {
-    /// List providers and embedded weights; with --provider, that provider's models
-    List {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Fetch newer sizes and prices of models from models.dev
-    Refresh,
-    /// Fetch weights of the embedded model
-    Pull {
-        /// A name that `kiln models list` prints
-        name: String,
-        /// Take a GGUF file from this machine
-        #[arg(long, value_name = "FILE")]
-        from: Option<PathBuf>,
-    },
-}
-
 const AFTER_SANDBOX: &str = "\
 The exit code is the command's; 128 and the number of the signal that ended it; 124 when its time was
 over; 125 when it could not be confined; 127 when there is no such program.";
@@ -318,186 +180,13 @@ pub enum Required {
     Strict,
 }
 
-/// `kiln config`.
-#[derive(Debug, Subcommand)]
-pub enum ConfigVerb {
-    /// Print every setting and its value
-    Show {
-        /// And where the value came from
-        #[arg(long)]
-        origin: bool,
-    },
-    /// Print where the settings file is
-    Path,
-    /// Write a commented settings file with all defaults
-    Init {
-        /// Replace the one that is there
-        #[arg(long)]
-        force: bool,
-    },
-    /// Change one setting in the settings file
-    Set {
-        /// The setting's name, such as `ui.theme`
-        setting: String,
-        /// Its value
-        value: String,
-    },
-    /// Take one setting out of the settings file
-    Unset {
-        /// The setting's name, such as `ui.theme`
-        setting: String,
-    },
-}
-
-/// `kiln keys`. No argument ever carries a key: arguments can be seen by everybody on the machine.
-#[derive(Debug, Subcommand)]
-pub enum KeysVerb {
-    /// Store a key, read from a hidden prompt or from standard input
-    Set {
-        /// The provider's id, such as `openai`
-        provider: String,
-        /// A name for it, where the provider has several
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-        /// Store it in the encrypted file, not in the keychain
-        #[arg(long)]
-        file: bool,
-    },
-    /// List the stored keys: names and places, never values
-    List,
-    /// Choose which of a provider's keys is used
-    Use {
-        /// The provider's id, such as `openai`
-        provider: String,
-        /// The key's name, as `kiln keys list` shows it
-        name: String,
-    },
-    /// Delete a stored key
-    Rm {
-        /// The provider's id, such as `openai`
-        provider: String,
-        /// The key's name, where the provider has several
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-    },
-}
-
-/// `kiln trust`.
-#[derive(Args, Debug)]
-pub struct TrustVerb {
-    /// Take trust back
-    #[arg(long, conflicts_with = "list")]
-    pub revoke: bool,
-
-    /// List the trusted folders
-    #[arg(long)]
-    pub list: bool,
-
-    /// Trust without asking
-    #[arg(long, conflicts_with_all = ["list", "revoke"])]
-    pub yes: bool,
-}
-
-/// `kiln mcp`.
-#[derive(Debug, Subcommand)]
-pub enum McpVerb {
-    /// Put a server into the settings, and let it run
-    Add {
-        /// What to call it: letters, digits, `-` and single `_`
-        name: String,
-        /// Where it is, in place of a command
-        #[arg(long, value_name = "URL", conflicts_with = "command", required_unless_present = "command")]
-        url: Option<String>,
-        /// A variable that the command sees; may be repeated
-        #[arg(long, value_name = "VARIABLE")]
-        env: Vec<String>,
-        /// The variable that carries the token for the address
-        #[arg(long, value_name = "VARIABLE", requires = "url")]
-        token_env: Option<String>,
-        /// The program and its arguments, after `--`
-        #[arg(last = true, value_name = "COMMAND")]
-        command: Vec<String>,
-    },
-    /// List the servers of the settings and those that this project offers
-    List {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Let a server run as it is written now, after showing its command
-    Allow {
-        /// The server's name, as `kiln mcp list` shows it
-        name: String,
-        /// Allow without asking
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Accept a server's tools as they are now
-    Accept {
-        /// The server's name, as `kiln mcp list` shows it
-        name: String,
-    },
-    /// Sign in to a server that wants to know who asks (OAuth)
-    Login {
-        /// The server's name, as `kiln mcp list` shows it
-        name: String,
-    },
-    /// Take a server out of the settings, and take back that it may run
-    Rm {
-        /// The server's name, as `kiln mcp list` shows it
-        name: String,
-    },
-    /// Start or reach a server, list what it offers and make one call
-    Test(McpTestVerb),
-}
-
-/// `kiln mcp test`.
-#[derive(Args, Debug)]
-pub struct McpTestVerb {
-    /// A server's name, or an address
-    #[arg(value_name = "NAME|URL", conflicts_with_all = ["url", "command"])]
-    pub server: Option<String>,
-
-    /// Where the server is
-    #[arg(long, value_name = "URL", conflicts_with = "command")]
-    pub url: Option<String>,
-
-    /// The variable that carries the token for the address
-    #[arg(long, value_name = "VARIABLE")]
-    pub token_env: Option<String>,
-
-    /// The tool to call, in place of `echo` or the first that takes no arguments
-    #[arg(long, value_name = "TOOL")]
-    pub call: Option<String>,
-
-    /// The call's arguments, as a JSON object
-    #[arg(long, value_name = "JSON")]
-    pub arguments: Option<String>,
-
-    /// Call every tool once, with arguments made up from its schema
-    #[arg(long, conflicts_with_all = ["call", "arguments"])]
-    pub every: bool,
-
-    /// The program and its arguments, after `--`
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
-}
-
-/// `kiln net`.
-#[derive(Debug, Subcommand)]
-pub enum NetVerb {
-    /// Print every connection that Kiln made or refused, oldest first
-    Log {
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-        /// Only the newest so many
-        #[arg(long, value_name = "N")]
-        last: Option<usize>,
-        /// Delete the list
-        #[arg(long, conflicts_with_all = ["json", "last"])]
-        clear: bool,
-    },
+/// A word before a verb would be dropped unheard: `kiln help init` must not set anything up.
+pub(super) fn stray_prompt(arguments: &Arguments) -> Option<Failure> {
+    let (Some(word), Some(_)) = (&arguments.prompt, &arguments.verb) else { return None };
+    Some(Failure::usage(
+        format!("`{word}` stands before a command, where only options can"),
+        "leave it out; `kiln COMMAND --help` tells what a command takes",
+    ))
 }
 
 /// A single word that is almost a verb was hardly meant as a prompt: it would start a paid turn.
@@ -507,10 +196,14 @@ pub(super) fn mistyped_verb(arguments: &Arguments, raw: &[OsString]) -> Option<F
         return None;
     }
     let command = Arguments::command();
-    let near = command.get_subcommands().map(clap::Command::get_name).find(|verb| {
+    let is_near = |verb: &&str| {
         let distance = strsim::damerau_levenshtein(verb, word);
         distance > 0 && distance <= if verb.len() > 4 { 2 } else { 1 }
-    })?;
+    };
+    let near = match word {
+        "help" => "--help",
+        _ => command.get_subcommands().map(clap::Command::get_name).find(is_near)?,
+    };
     let fault = Fault::new(FaultClass::Invalid, format!("there is no command `{word}`"))
         .hint(format!("did you mean `kiln {near}`? to send it as a prompt: `kiln -- {word}`"));
     Some(Failure { exit: Exit::Usage, fault })

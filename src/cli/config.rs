@@ -1,11 +1,43 @@
 //! `kiln config`: show, path, init, set, unset.
 
-use super::args::ConfigVerb;
+use clap::Subcommand;
+
 use super::assemble::Inputs;
 use super::console::Console;
 use super::exit::{Exit, Failure};
-use crate::config::layers::read_text;
+use crate::config::check::read_text;
 use crate::config::write::{self, Edit};
+
+/// `kiln config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Print every setting and its value
+    Show {
+        /// And where the value came from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print where the settings file is
+    Path,
+    /// Write a commented settings file with all defaults
+    Init {
+        /// Replace the one that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Change one setting in the settings file
+    Set {
+        /// The setting's name, such as `ui.theme`
+        setting: String,
+        /// Its value
+        value: String,
+    },
+    /// Take one setting out of the settings file
+    Unset {
+        /// The setting's name, such as `ui.theme`
+        setting: String,
+    },
+}
 
 /// Runs the verb; no engine is needed, so it works when everything else is broken.
 pub(super) fn run(inputs: &Inputs, verb: &ConfigVerb, console: &mut Console) -> Result<Exit, Failure> {

@@ -204,6 +204,18 @@ impl Console {
         }
     }
 
+    /// Asks a question of yes or no on the terminal, where no answer means no; `nobody` is the failure
+    /// where there is no terminal to ask on.
+    pub(super) fn agreed(&mut self, question: &str, nobody: Failure) -> Result<bool, Failure> {
+        if self.input != Stream::Terminal {
+            return Err(nobody);
+        }
+        self.note(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
     fn put(&mut self, text: &str) -> Result<(), Failure> {
         self.put_bytes(text.as_bytes())
     }

@@ -5,8 +5,8 @@
 
 use super::assemble::{Colour, Inputs};
 use super::console::{Console, Stream};
-use super::exec::Feed;
 use super::exit::{Exit, Failure};
+use super::feed::{self, Feed};
 use super::interrupt::Interrupts;
 use crate::domain::{Event, Finding, Op, Reply, Verdict};
 use crate::engine::Engine;
@@ -81,7 +81,7 @@ pub async fn doctor(
                     report.tell(finding.clone(), console)?;
                 }
                 Some(_) => {}
-                None => return Err(super::exec::ended().into()),
+                None => return Err(feed::ended().into()),
             },
             reply = &mut reply => {
                 match reply {
@@ -91,7 +91,7 @@ pub async fn doctor(
                             report.tell(finding, console)?;
                         }
                     }
-                    Ok(_) => return Err(super::exec::unexpected()),
+                    Ok(_) => return Err(feed::unexpected()),
                     // An engine that could not be put together is a finding like any other.
                     Err(fault) => report.tell(Finding::from_fault("engine", Verdict::Fail, &fault), console)?,
                 }

@@ -1,31 +1,53 @@
 //! `kiln exec`: one turn without the terminal interface. The answer (or, with `--json`, every
 //! fact) goes to standard output, progress to standard error.
 
-use tokio::sync::mpsc;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
-use super::args::{Common, ExecVerb, existing};
+use clap::Args;
+
 use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
-use super::export::{self, parse_target};
+use super::export::{self, existing, parse_target};
+use super::feed::{Feed, ended, unexpected};
+use super::flags::Common;
 use super::interrupt::Interrupts;
-use super::progress::Teller;
-use super::{open, pull, unattended};
+use super::progress::{Format, Teller};
+use super::words::size;
+use super::{keys, pull, unattended};
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::{NewProject, PullSource};
 use crate::domain::{
-    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Reply, SessionId, TurnOutcome,
+    Event, ExistingFiles, ExportTarget, FactBody, Fault, FaultClass, Mode, Op, Picture, Reply, SessionId, TurnOutcome,
 };
 use crate::engine::Engine;
 
-/// What standard output carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// The answer's text.
-    Text,
-    /// The session's facts, one JSON object a line.
-    Json,
+/// `kiln exec`.
+#[derive(Args, Debug)]
+pub struct ExecVerb {
+    /// What to make, or `-` to read it from standard input
+    pub prompt: String,
+
+    /// A picture to show the model: PNG, JPEG, GIF or WebP; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
+
+    /// Print the session's facts as JSON, one a line, in place of the answer
+    #[arg(long)]
+    pub json: bool,
+
+    /// Then write the project to `folder:PATH` or `zip:PATH`
+    #[arg(long, value_name = "TARGET")]
+    pub export: Option<String>,
+
+    /// Let the export replace what is there
+    #[arg(long, requires = "export")]
+    pub force: bool,
 }
+
+/// Longest prompt that is read from standard input, in bytes.
+const LONGEST_PROMPT: u64 = 4 * 1024 * 1024;
 
 /// Where the turn runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +79,14 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
             Some((target, existing))
         }
     };
-    let prompt = if verb.prompt == "-" { open::read_prompt()? } else { verb.prompt.clone() };
+    let mut prompt = if verb.prompt == "-" { read_prompt()? } else { verb.prompt.clone() };
     if prompt.trim().is_empty() {
         return Err(Failure::usage("the prompt is empty", "say what to make, or `-` to read it from standard input"));
     }
-    assemble::unlock_keys(inputs, &Console::system())?;
+    for image in &verb.image {
+        prompt.push_str(&format!(" @\"{}\"", picture(image)?.display()));
+    }
+    keys::unlock_where_needed(inputs, &Console::system())?;
     Ok(ExecRequest {
         start: Start::New(assemble::project(common)?),
         prompt,
@@ -69,6 +94,37 @@ pub(super) fn request(verb: &ExecVerb, common: &Common, inputs: &Inputs) -> Resu
         mode: inputs.settings.agent.mode,
         export,
     })
+}
+
+/// A prompt from standard input, to its end.
+pub(super) fn read_prompt() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(LONGEST_PROMPT).read_to_string(&mut text).map_err(|error| {
+        let fault = Fault::new(FaultClass::Invalid, "no prompt could be read from standard input")
+            .hint("pipe UTF-8 text in")
+            .detail(error.to_string());
+        Failure::new(Exit::Usage, fault)
+    })?;
+    Ok(text)
+}
+
+/// The whole path of a picture, which is how a message mentions it.
+fn picture(path: &Path) -> Result<PathBuf, Failure> {
+    let no_picture = |why: String| {
+        Failure::usage(
+            format!("`{}` is no picture to show: {why}", path.display()),
+            "give a PNG, JPEG, GIF or WebP file",
+        )
+    };
+    let whole = path.canonicalize().map_err(|error| no_picture(error.to_string()))?;
+    let bytes = std::fs::read(&whole).map_err(|error| no_picture(error.to_string()))?;
+    match Picture::of(&bytes) {
+        None => Err(no_picture("its bytes begin otherwise".to_owned())),
+        Some(_) if bytes.len() as u64 > Picture::MOST_BYTES => {
+            Err(no_picture(format!("it has {} bytes, and at most {} are sent", bytes.len(), Picture::MOST_BYTES)))
+        }
+        Some(_) => Ok(whole),
+    }
 }
 
 /// Runs one turn to its end. Ctrl-C cancels the turn; what it wrote stays.
@@ -154,7 +210,7 @@ async fn prepare(engine: &Engine, console: &mut Console, interrupts: &mut Interr
                 .iter()
                 .find(|weights| weights.name == model.reference.model.as_str())
                 .map_or_else(|| model.reference.model.as_str().to_owned(), |weights| weights.name.clone());
-            console.note(&format!("fetching the weights of {name} ({})", pull::size(bytes)));
+            console.note(&format!("fetching the weights of {name} ({})", size(bytes)));
             match pull::pull(engine, name, PullSource::Catalogue, console, interrupts).await? {
                 Exit::Cancelled => Ok(Prepared::Cancelled),
                 _ => Ok(Prepared::Ready),
@@ -252,40 +308,4 @@ async fn follow_export(
         }
     }
     Ok(())
-}
-
-/// Events, read off the engine's channel by a task of its own, so that a slow reader of standard
-/// output never makes us miss facts.
-#[derive(Debug)]
-pub(super) struct Feed {
-    receiver: mpsc::UnboundedReceiver<std::sync::Arc<Event>>,
-}
-
-impl Feed {
-    pub(super) fn start(engine: &Engine) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let mut events = engine.subscribe();
-        tokio::spawn(async move {
-            while let Some(event) = events.next().await {
-                if sender.send(event).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { receiver }
-    }
-
-    pub(super) async fn next(&mut self) -> Option<std::sync::Arc<Event>> {
-        self.receiver.recv().await
-    }
-}
-
-pub(super) fn ended() -> Fault {
-    Fault::new(FaultClass::Internal, "the engine has ended").hint("run the command again; the session is stored")
-}
-
-pub(super) fn unexpected() -> Failure {
-    Fault::new(FaultClass::Internal, "the engine answered something else than it was asked")
-        .hint("this is a defect in Kiln; please report it")
-        .into()
 }

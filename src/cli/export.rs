@@ -1,10 +1,40 @@
 //! `kiln export`, and the export at the end of `kiln exec`.
 
+use clap::Args;
+
 use super::console::Console;
-use super::exec::unexpected;
 use super::exit::{Exit, Failure};
+use super::feed::unexpected;
+use super::words::size;
 use crate::domain::{ExistingFiles, ExportTarget, Fault, FaultClass, Op, Reply, SessionId};
 use crate::engine::Engine;
+
+/// `kiln export`.
+#[derive(Args, Debug)]
+pub struct ExportVerb {
+    /// A session's id, its short id, or `last`
+    pub session: String,
+
+    /// Where to: `folder:PATH` or `zip:PATH`
+    #[arg(long, value_name = "TARGET")]
+    pub to: String,
+
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl ExportVerb {
+    /// What to do with files that exist.
+    pub fn existing(&self) -> ExistingFiles {
+        existing(self.force)
+    }
+}
+
+/// `--force` as data.
+pub fn existing(force: bool) -> ExistingFiles {
+    if force { ExistingFiles::Replace } else { ExistingFiles::Keep }
+}
 
 /// Reads `folder:PATH` or `zip:PATH`; a relative path is taken from the current directory.
 pub fn parse_target(text: &str) -> Result<ExportTarget, Failure> {
@@ -49,6 +79,6 @@ pub async fn export(
         console.note(&format!("renamed {from} to {to}, which every system can unpack"));
     }
     let word = if files == 1 { "file" } else { "files" };
-    console.note(&format!("exported {files} {word}, {}, to {}", super::pull::size(bytes), path.display()));
+    console.note(&format!("exported {files} {word}, {}, to {}", size(bytes), path.display()));
     Ok(Exit::Done)
 }

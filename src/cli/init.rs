@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::assemble::{self, Colour, Inputs};
 use super::console::{Console, Stream};
-use super::exec::Feed;
 use super::exit::{Exit, Failure};
+use super::feed::{self, Feed};
 use super::interrupt::Interrupts;
 use super::keys;
-use super::pull::size;
+use super::words::size;
 use crate::domain::{Event, Fault, FaultClass, Op, Reply, Secret};
 use crate::engine::Engine;
 use crate::engine::first_run::{Answer, Ask, Choice, End, FirstRun, Mark, Page};
@@ -26,7 +26,7 @@ const SHOWN: usize = 24;
 
 pub(super) fn run(inputs: Inputs, console: &mut Console) -> Result<Exit, Failure> {
     let terminal = console.input() == Stream::Terminal && console.output() == Stream::Terminal;
-    assemble::unlock_keys(&inputs, console)?;
+    keys::unlock_where_needed(&inputs, console)?;
     if terminal && !inputs.environment.terminal().is_dumb() {
         return wizard(inputs, console);
     }
@@ -131,7 +131,7 @@ async fn ask(
                     }
                 }
                 Some(_) => {}
-                None => return Err(super::exec::ended().into()),
+                None => return Err(feed::ended().into()),
             },
         }
     }

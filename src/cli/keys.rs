@@ -3,16 +3,49 @@
 
 use std::io::Read as _;
 
+use clap::Subcommand;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::args::KeysVerb;
 use super::assemble::Inputs;
 use super::console::{Console, Stream};
 use super::exit::{Exit, Failure};
 use crate::config::KeyStorage;
 use crate::domain::{Fault, FaultClass};
 use crate::keychain::{DEFAULT_NAME, Keys, PASSPHRASE_VARIABLE, Standing, Stored, masked};
+
+/// `kiln keys`. No argument ever carries a key: arguments can be seen by everybody on the machine.
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// Store a key, read from a hidden prompt or from standard input
+    Set {
+        /// The provider's id, such as `openai`
+        provider: String,
+        /// A name for it, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Store it in the encrypted file, not in the keychain
+        #[arg(long)]
+        file: bool,
+    },
+    /// List the stored keys: names and places, never values
+    List,
+    /// Choose which of a provider's keys is used
+    Use {
+        /// The provider's id, such as `openai`
+        provider: String,
+        /// The key's name, as `kiln keys list` shows it
+        name: String,
+    },
+    /// Delete a stored key
+    Rm {
+        /// The provider's id, such as `openai`
+        provider: String,
+        /// The key's name, where the provider has several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+}
 
 /// Longest input that is read as a key, in bytes.
 const MOST: u64 = 64 * 1024;
@@ -131,6 +164,12 @@ pub(super) fn unlock(keys: &Keys) -> Result<(), Failure> {
         return Err(config(fault));
     }
     keys.unlock(passphrase).map_err(config)
+}
+
+/// Asks for the passphrase of the encrypted file where keys lie in it and somebody can answer.
+pub(super) fn unlock_where_needed(inputs: &Inputs, console: &Console) -> Result<(), Failure> {
+    let asked = inputs.replay.is_none() && console.input() == Stream::Terminal && inputs.keys.needs_passphrase();
+    if asked { unlock(&inputs.keys) } else { Ok(()) }
 }
 
 pub(super) fn hidden(question: &str) -> Result<SecretString, Failure> {

@@ -1,32 +1,79 @@
-//! `kiln mcp`: the servers of tools in the settings, the person's consent to them, and a try of one.
+//! `kiln mcp`: the servers of tools in the settings, and the person's consent to them.
+//!
+//! Signing in is in `sign_in`, trying a server out in `trial`.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod sign_in;
+mod trial;
+
+use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use clap::Subcommand;
+use serde_json::json;
 
-use super::args::{Common, McpTestVerb, McpVerb};
 use super::assemble::{self, Inputs};
-use super::console::{Console, Stream};
+use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::write::{Edit, edit};
-use crate::domain::{Content, Fault, FaultClass};
 use crate::mcp::consent::{Ledger, Standing};
-use crate::mcp::oauth::{Session, SignIn, Tokens};
-use crate::mcp::{
-    self, Ask, Definition, Difference, Launch, Link, Listener, McpError, Reply, Spec, SpecOrigin, Surroundings,
-};
+use crate::mcp::{self, Definition, Difference, Launch, Link, McpError, Spec, SpecOrigin, Surroundings};
+
+/// `kiln mcp`.
+#[derive(Debug, Subcommand)]
+pub enum McpVerb {
+    /// Put a server into the settings, and let it run
+    Add {
+        /// What to call it: letters, digits, `-` and single `_`
+        name: String,
+        /// Where it is, in place of a command
+        #[arg(long, value_name = "URL", conflicts_with = "command", required_unless_present = "command")]
+        url: Option<String>,
+        /// A variable that the command sees; may be repeated
+        #[arg(long, value_name = "VARIABLE")]
+        env: Vec<String>,
+        /// The variable that carries the token for the address
+        #[arg(long, value_name = "VARIABLE", requires = "url")]
+        token_env: Option<String>,
+        /// The program and its arguments, after `--`
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// List the servers of the settings and those that this project offers
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a server run as it is written now, after showing its command
+    Allow {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+        /// Allow without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Accept a server's tools as they are now
+    Accept {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Sign in to a server that wants to know who asks (OAuth)
+    Login {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Take a server out of the settings, and take back that it may run
+    Rm {
+        /// The server's name, as `kiln mcp list` shows it
+        name: String,
+    },
+    /// Start or reach a server, list what it offers and make one call
+    Test(trial::McpTestVerb),
+}
 
 /// How long a server may take to start while the person waits for it; a first start may download it.
 const START: Duration = Duration::from_secs(60);
-/// How long a sign-in waits for the person.
-const SIGN_IN: Duration = Duration::from_secs(600);
-/// How often one trial signs in at most: once, and again for more rights.
-const SIGN_INS: u32 = 3;
 
 /// Runs the verb; no engine is needed.
 pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mut Console) -> Result<Exit, Failure> {
@@ -38,15 +85,16 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &McpVerb, console: &mu
                 Some(url) => Launch::Address { url: url.clone(), token: token_env.clone() },
                 None => Launch::Command { argv: command.clone(), passed: env.clone(), set: Vec::new() },
             };
-            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true };
+            let place = root.map(Path::to_owned);
+            let spec = Spec { name: name.clone(), launch, origin: SpecOrigin::Settings, enabled: true, place };
             add(inputs, root, &spec, console)
         }
         McpVerb::List { json } => list(inputs, root, *json, console),
         McpVerb::Allow { name, yes } => allow(inputs, root, name, *yes, console),
         McpVerb::Accept { name } => accept(inputs, root, name, console),
         McpVerb::Rm { name } => remove(inputs, root, name, console),
-        McpVerb::Login { name } => login(inputs, root, name, console),
-        McpVerb::Test(verb) => test(inputs, root, verb, console),
+        McpVerb::Login { name } => sign_in::run(inputs, root, name, console),
+        McpVerb::Test(verb) => trial::run(inputs, root, verb, console),
     }
 }
 
@@ -54,31 +102,9 @@ fn ledger(inputs: &Inputs) -> Ledger {
     Ledger::at(&inputs.paths.servers_file())
 }
 
-/// What servers are started and asked with.
-pub(super) fn surroundings(
-    inputs: &Inputs,
-    net: crate::net::Client,
-    directory: PathBuf,
-    start: Duration,
-) -> Surroundings {
-    Surroundings {
-        net,
-        environment: inputs.environment.clone(),
-        directory,
-        start,
-        call: Duration::from_secs(inputs.settings.mcp.call_timeout_s),
-        rest: Duration::from_secs(1),
-        tokens: Some(tokens(inputs)),
-    }
-}
-
-fn tokens(inputs: &Inputs) -> Tokens {
-    Tokens { keys: Arc::clone(&inputs.keys), place: inputs.settings.keys.storage }
-}
-
 fn here(inputs: &Inputs, root: Option<&Path>) -> Result<Surroundings, Failure> {
     let directory = root.map_or_else(|| inputs.paths.data().to_owned(), Path::to_owned);
-    Ok(surroundings(inputs, assemble::net(inputs)?, directory, START))
+    Ok(assemble::surroundings(inputs, assemble::net(inputs)?, directory, START))
 }
 
 fn find(inputs: &Inputs, root: Option<&Path>, name: &str) -> Result<Spec, Failure> {
@@ -87,6 +113,10 @@ fn find(inputs: &Inputs, root: Option<&Path>, name: &str) -> Result<Spec, Failur
     specs.into_iter().find(|spec| spec.name == name).ok_or_else(|| {
         Failure::not_found(format!("there is no server `{name}`"), "`kiln mcp list` names those that are known")
     })
+}
+
+fn may_not_run(name: &str) -> Failure {
+    Failure::usage(format!("the server `{name}` may not run"), format!("allow it first with `kiln mcp allow {name}`"))
 }
 
 fn failed(error: &McpError) -> Failure {
@@ -193,17 +223,12 @@ fn allow(inputs: &Inputs, root: Option<&Path>, name: &str, yes: bool, console: &
         }
     }
     console.note("it runs with your rights, outside of the sandbox");
-    if console.input() != Stream::Terminal && !yes {
-        return Err(Failure::usage(
+    if !yes {
+        let nobody = Failure::usage(
             "nobody is there to say whether this may run",
             format!("look at the command above; `kiln mcp allow {name} --yes` allows it without asking"),
-        ));
-    }
-    if !yes {
-        console.note("let it run, until its command changes? [y/N]");
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+        );
+        if !console.agreed("let it run, until its command changes?", nobody)? {
             console.note("nothing was allowed");
             return Ok(Exit::Failed);
         }
@@ -216,10 +241,7 @@ fn allow(inputs: &Inputs, root: Option<&Path>, name: &str, yes: bool, console: &
 fn accept(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Console) -> Result<Exit, Failure> {
     let spec = find(inputs, root, name)?;
     let Standing::Allowed(before) = ledger(inputs).standing(&spec)? else {
-        return Err(Failure::usage(
-            format!("the server `{name}` may not run"),
-            format!("allow it first with `kiln mcp allow {name}`"),
-        ));
+        return Err(may_not_run(name));
     };
     let tools = with_link(inputs, root, &spec, async |link| link.tools().await)?;
     let before = before.unwrap_or_default();
@@ -246,8 +268,8 @@ fn remove(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Consol
         }
     }
     ledger(inputs).forget(&spec.key())?;
-    if tokens(inputs).exist(name) {
-        tokens(inputs).forget(name);
+    if assemble::tokens(inputs).exist(name) {
+        assemble::tokens(inputs).forget(name);
     }
     console.note(&format!("`{name}` may not run any more"));
     Ok(Exit::Done)
@@ -272,305 +294,4 @@ fn with_link<T>(
     runtime.block_on(net.flush());
     runtime.shutdown_background();
     outcome.map_err(|error| failed(&error))
-}
-
-fn test(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb, console: &mut Console) -> Result<Exit, Failure> {
-    let spec = asked(inputs, root, verb)?;
-    let arguments = match verb.arguments.as_deref().map(serde_json::from_str::<Map<String, Value>>) {
-        None => None,
-        Some(Ok(arguments)) => Some(arguments),
-        Some(Err(error)) => {
-            return Err(Failure::usage(format!("the arguments are no JSON object: {error}"), "such as `{\"a\": 1}`"));
-        }
-    };
-    let mut lines = Vec::new();
-    let outcome = tried(inputs, root, &spec, verb, arguments.as_ref(), &mut lines);
-    for line in &lines {
-        console.line(line)?;
-    }
-    match outcome? {
-        Trial::Good => Ok(Exit::Done),
-        Trial::CallFailed => {
-            console.note("the server calls the outcome of the call an error");
-            Ok(Exit::Failed)
-        }
-    }
-}
-
-/// A trial, signed in where the server wants that and needs nobody's word for it; such tokens are not kept.
-fn tried(
-    inputs: &Inputs,
-    root: Option<&Path>,
-    spec: &Spec,
-    verb: &McpTestVerb,
-    arguments: Option<&Map<String, Value>>,
-    lines: &mut Vec<String>,
-) -> Result<Trial, Failure> {
-    let around = here(inputs, root)?;
-    let runtime = assemble::runtime()?;
-    let outcome = runtime.block_on(async {
-        let mut session = None;
-        let mut signed = 0;
-        let outcome = loop {
-            let outcome = once(spec, &around, session.clone(), (verb, arguments), lines).await;
-            let (Err(McpError::Authorization { challenge, .. }), Launch::Address { url, .. }) =
-                (&outcome, &spec.launch)
-            else {
-                break outcome;
-            };
-            signed += 1;
-            let fresh = session.get_or_insert_with(|| Session::new(&spec.name, None)).clone();
-            if signed > SIGN_INS || !signed_in_alone(spec, url, challenge, &around, &fresh, lines).await? {
-                break outcome;
-            }
-        };
-        around.net.flush().await;
-        outcome
-    });
-    runtime.shutdown_background();
-    outcome.map_err(|error| failed(&error))
-}
-
-async fn once(
-    spec: &Spec,
-    around: &Surroundings,
-    session: Option<Session>,
-    (verb, arguments): (&McpTestVerb, Option<&Map<String, Value>>),
-    lines: &mut Vec<String>,
-) -> Result<Trial, McpError> {
-    let link = match session {
-        Some(session) => Link::open_as(spec, around, Some(session)).await?,
-        None => Link::open(spec, around).await?,
-    };
-    let outcome = trial(&link, spec, verb, arguments, lines).await;
-    link.close().await;
-    outcome
-}
-
-/// Signs in where the server leads straight back; `false` where it wants a person's word.
-async fn signed_in_alone(
-    spec: &Spec,
-    url: &str,
-    challenge: &str,
-    around: &Surroundings,
-    session: &Session,
-    lines: &mut Vec<String>,
-) -> Result<bool, McpError> {
-    let redirect = "http://127.0.0.1:8734/callback";
-    let sign_in = SignIn::begin(&spec.name, url, challenge, redirect, &around.net, session).await?;
-    let Some(back) = sign_in.without_person().await else { return Ok(false) };
-    sign_in.finish(&back).await?;
-    lines.push("signed in".to_owned());
-    Ok(true)
-}
-
-fn login(inputs: &Inputs, root: Option<&Path>, name: &str, console: &mut Console) -> Result<Exit, Failure> {
-    let spec = find(inputs, root, name)?;
-    let Launch::Address { url, .. } = &spec.launch else {
-        return Err(Failure::usage(format!("the server `{name}` is a command"), "only addresses are signed in to"));
-    };
-    if !matches!(ledger(inputs).standing(&spec)?, Standing::Allowed(_)) {
-        return Err(Failure::usage(
-            format!("the server `{name}` may not run"),
-            format!("allow it first with `kiln mcp allow {name}`"),
-        ));
-    }
-    let around = Surroundings { tokens: None, ..here(inputs, root)? };
-    let runtime = assemble::runtime()?;
-    let outcome = runtime.block_on(async {
-        let challenge = match Link::open(&spec, &around).await {
-            Ok(link) => {
-                link.close().await;
-                return Ok(None);
-            }
-            Err(McpError::Authorization { challenge, .. }) => challenge,
-            Err(error) => return Err(failed(&error)),
-        };
-        let (listener, redirect) = listen().await?;
-        let session = Session::new(name, Some(tokens(inputs)));
-        let begun = SignIn::begin(name, url, &challenge, &redirect, &around.net, &session).await;
-        let sign_in = begun.map_err(|error| failed(&error))?;
-        console.line(&sign_in.address)?;
-        console.note("open this address in a browser on this machine, and say yes there; Kiln waits for ten minutes");
-        let back = tokio::time::timeout(SIGN_IN, came_back(&listener, &redirect)).await.map_err(|_| {
-            Failure::new(Exit::Failed, Fault::new(FaultClass::Auth, "nobody signed in within ten minutes"))
-        })?;
-        sign_in.finish(&back?).await.map_err(|error| failed(&error))?;
-        Ok(Some(()))
-    });
-    runtime.block_on(around.net.flush());
-    runtime.shutdown_background();
-    let words = match outcome? {
-        Some(()) => "signed in; the token lies with your keys",
-        None => "it answers without a sign-in",
-    };
-    console.note(&format!("`{name}`: {words}"));
-    Ok(Exit::Done)
-}
-
-/// Where the person's browser comes back to: a port of this machine, for this once.
-async fn listen() -> Result<(TcpListener, String), Failure> {
-    let closed = |error: std::io::Error| {
-        Failure::from(
-            Fault::new(FaultClass::Internal, "no port of this machine could be opened for the sign-in")
-                .detail(error.to_string()),
-        )
-    };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(closed)?;
-    let port = listener.local_addr().map_err(closed)?.port();
-    Ok((listener, format!("http://127.0.0.1:{port}/callback")))
-}
-
-/// Waits for the browser; whatever else knocks is told that there is nothing here.
-async fn came_back(listener: &TcpListener, redirect: &str) -> Result<String, Failure> {
-    loop {
-        let Ok((mut stream, _)) = listener.accept().await else { continue };
-        let mut request = vec![0; 8192];
-        let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut request)).await;
-        let Ok(Ok(length)) = read else { continue };
-        let text = String::from_utf8_lossy(request.get(..length).unwrap_or_default()).into_owned();
-        let target = text.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-        let query = target.strip_prefix("/callback?");
-        let (status, words) = match query {
-            Some(_) => ("200 OK", "Kiln has what it needs. You can close this page."),
-            None => ("404 Not Found", "There is nothing here."),
-        };
-        let page = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{words}",
-            words.len()
-        );
-        stream.write_all(page.as_bytes()).await.ok();
-        if let Some(query) = query {
-            return Ok(format!("{redirect}?{query}"));
-        }
-    }
-}
-
-/// The server that the arguments mean.
-fn asked(inputs: &Inputs, root: Option<&Path>, verb: &McpTestVerb) -> Result<Spec, Failure> {
-    let one = |launch| Spec { name: "server".to_owned(), launch, origin: SpecOrigin::Asked, enabled: true };
-    let at = |url: &str| one(Launch::Address { url: url.to_owned(), token: verb.token_env.clone() });
-    match (&verb.server, &verb.url, verb.command.as_slice()) {
-        (_, Some(url), _) => Ok(at(url)),
-        (Some(server), ..) if server.contains("://") => Ok(at(server)),
-        (Some(name), ..) => {
-            let spec = find(inputs, root, name)?;
-            if let Standing::Allowed(_) = ledger(inputs).standing(&spec)? {
-                return Ok(spec);
-            }
-            let sentence = format!("the server `{name}` may not run");
-            Err(Failure::usage(sentence, format!("allow it first with `kiln mcp allow {name}`")))
-        }
-        (None, None, command @ [_, ..]) => {
-            Ok(one(Launch::Command { argv: command.to_vec(), passed: Vec::new(), set: Vec::new() }))
-        }
-        _ => Err(Failure::usage("there is no server to try", "name one, or give its command after `--`")),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trial {
-    Good,
-    CallFailed,
-}
-
-async fn trial(
-    link: &Link,
-    spec: &Spec,
-    verb: &McpTestVerb,
-    arguments: Option<&Map<String, Value>>,
-    lines: &mut Vec<String>,
-) -> Result<Trial, McpError> {
-    let about = link.about();
-    lines.push(format!("server: {} {}, protocol {}", about.name, about.version, about.protocol));
-    let tools = link.tools().await?;
-    for tool in &tools {
-        lines.push(format!("tool: {}  {}", tool.full_name(&spec.name), tool.summary()));
-    }
-    for resource in link.resources().await? {
-        lines.push(format!("resource: {}  {}", resource.uri, resource.name));
-    }
-    for prompt in link.prompts().await? {
-        lines.push(format!("prompt: {}  {}", prompt.name, prompt.description.unwrap_or_default()));
-    }
-    let chosen: Vec<&Definition> = match &verb.call {
-        Some(name) => match tools.iter().find(|tool| tool.name == *name || tool.full_name(&spec.name) == *name) {
-            Some(tool) => vec![tool],
-            None => return Err(McpError::Unknown(format!("there is no tool `{name}`"))),
-        },
-        None if verb.every => tools.iter().collect(),
-        None => {
-            let echo = tools.iter().find(|tool| tool.name == "echo");
-            echo.or_else(|| tools.iter().find(|tool| tool.takes_nothing())).or(tools.first()).into_iter().collect()
-        }
-    };
-    let mut trial = Trial::Good;
-    for tool in chosen {
-        let arguments = arguments.cloned().unwrap_or_else(|| made_up(&tool.schema));
-        lines.push(format!("call: {} {}", tool.name, Value::Object(arguments.clone())));
-        let (listener, answering) = suggesting();
-        let reply = link.call(&tool.name, arguments, &listener).await;
-        answering.abort();
-        let reply = reply?;
-        lines.extend(told(&reply));
-        if reply.failed {
-            trial = Trial::CallFailed;
-        }
-    }
-    Ok(trial)
-}
-
-/// Answers questions of the server with its own suggestions: nobody sits before a test.
-fn suggesting() -> (Listener, tokio::task::JoinHandle<()>) {
-    let (asks, mut asked) = mpsc::channel::<Ask>(4);
-    let (progress, mut news) = mpsc::channel(4);
-    let answering = tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                Some(ask) = asked.recv() => {
-                    let first = ask.choices.first().cloned().unwrap_or_default();
-                    ask.answer.send(first).ok();
-                }
-                Some(_) = news.recv() => {}
-                else => return,
-            }
-        }
-    });
-    (Listener { asks, progress }, answering)
-}
-
-/// Arguments that fit a schema's required properties.
-fn made_up(schema: &Value) -> Map<String, Value> {
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-    let names = required.filter_map(Value::as_str);
-    names.map(|name| (name.to_owned(), example(schema.pointer(&format!("/properties/{name}"))))).collect()
-}
-
-fn example(about: Option<&Value>) -> Value {
-    let Some(about) = about else { return json!("hello") };
-    let first = about.get("enum").and_then(Value::as_array).and_then(|list| list.first());
-    if let Some(known) = about.get("default").or(about.get("const")).or(first) {
-        return known.clone();
-    }
-    match about.get("type").and_then(Value::as_str) {
-        Some("number" | "integer") => about.get("minimum").cloned().unwrap_or(json!(2)),
-        Some("boolean") => json!(false),
-        Some("array") => json!([]),
-        Some("object") => Value::Object(made_up(about)),
-        _ => json!("hello"),
-    }
-}
-
-/// An answer, in lines.
-fn told(reply: &Reply) -> Vec<String> {
-    let words = |content: &Content| match content {
-        Content::Text { text }
-        | Content::Diff { text, .. }
-        | Content::Terminal { text }
-        | Content::Code { text, .. } => text.clone(),
-        Content::File { path } => path.to_string(),
-        Content::Image { media_type, data } => format!("({media_type}, {} bytes)", data.len() / 4 * 3),
-    };
-    let mark = if reply.failed { "error: " } else { "answer: " };
-    reply.content.iter().map(|content| format!("{mark}{}", words(content))).collect()
 }

@@ -12,6 +12,8 @@ mod doctor;
 mod exec;
 mod exit;
 mod export;
+mod feed;
+mod flags;
 mod init;
 mod interrupt;
 mod keys;
@@ -26,6 +28,7 @@ mod sandbox;
 mod sessions;
 mod trust;
 mod unattended;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -36,17 +39,20 @@ use clap::Parser as _;
 pub use args::Arguments;
 pub use console::{Console, clean};
 pub use doctor::{Style as DoctorStyle, doctor};
-pub use exec::{ExecRequest, Format, Start, exec};
+pub use exec::{ExecRequest, Start, exec};
 pub use exit::{Exit, Failure};
 pub use export::{export, parse_target};
 pub use init::questions as init_questions;
 pub use interrupt::Interrupts;
 pub use models::{list as list_models, pull as pull_model};
+pub use progress::Format;
 pub use sessions::{find as find_session, list as list_sessions, remove as remove_session, show as show_session};
 
-use args::{ModelsVerb, SessionsVerb, Verb};
+use args::Verb;
 use assemble::{Inputs, Replay};
+use models::ModelsVerb;
 use open::Place;
+use sessions::SessionsVerb;
 
 /// Runs the program on its arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -69,7 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return console.usage(&error).into(),
     };
-    if let Some(failure) = args::mistyped_verb(&parsed, &arguments) {
+    if let Some(failure) = args::mistyped_verb(&parsed, &arguments).or_else(|| args::stray_prompt(&parsed)) {
         return console.failure(&failure).into();
     }
     if let Arguments { common, verb: Some(Verb::Sandbox(verb)), .. } = parsed {
@@ -125,7 +131,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Models { verb: ModelsVerb::Refresh }) => models::refresh(&inputs, console),
         Some(Verb::Models { verb }) => {
-            assemble::unlock_keys(&inputs, console)?;
+            keys::unlock_where_needed(&inputs, console)?;
             console.troubles(&inputs.troubles);
             assemble::with_engine(inputs, console, async |engine, console| {
                 models::run(engine, &verb, common.provider.as_deref(), console).await
@@ -133,7 +139,7 @@ fn dispatch(arguments: Arguments, console: &mut Console) -> Result<Exit, Failure
         }
         Some(Verb::Init) => init::run(inputs, console),
         Some(Verb::Doctor { json }) => {
-            assemble::unlock_keys(&inputs, console)?;
+            keys::unlock_where_needed(&inputs, console)?;
             let doctor = doctor::Doctor::new(&inputs, json, console);
             assemble::with_engine(inputs, console, async |engine, console| {
                 doctor.run(engine, console, &mut Interrupts::system()).await

@@ -1,19 +1,42 @@
 //! `kiln models`: list, refresh, pull.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::ModelsVerb;
+use clap::Subcommand;
+
 use super::assemble::{self, Inputs};
 use super::console::Console;
-use super::exec::unexpected;
 use super::exit::{Exit, Failure};
+use super::feed::unexpected;
 use super::interrupt::Interrupts;
-use super::pull::{self, size};
+use super::pull;
+use super::words::size;
 use crate::domain::catalog::{Description, Readiness};
 use crate::domain::op::PullSource;
 use crate::domain::{Op, ProviderId, Reply};
 use crate::engine::Engine;
 use crate::providers::refresh;
+
+/// `kiln models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsVerb {
+    /// List providers and embedded weights; with --provider, that provider's models
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch newer sizes and prices of models from models.dev
+    Refresh,
+    /// Fetch weights of the embedded model
+    Pull {
+        /// A name that `kiln models list` prints
+        name: String,
+        /// Take a GGUF file from this machine
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+}
 
 pub(super) async fn run(
     engine: &Engine,

@@ -1,11 +1,29 @@
 //! `kiln net log`: what went over the network, out of the file that every run writes.
 
-use super::args::NetVerb;
+use clap::Subcommand;
+
 use super::assemble::Inputs;
 use super::console::Console;
 use super::exit::{Exit, Failure};
 use crate::domain::{Connection, Fault, FaultClass};
 use crate::net::egress;
+
+/// `kiln net`.
+#[derive(Debug, Subcommand)]
+pub enum NetVerb {
+    /// Print every connection that Kiln made or refused, oldest first
+    Log {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Only the newest so many
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
+        /// Delete the list
+        #[arg(long, conflicts_with_all = ["json", "last"])]
+        clear: bool,
+    },
+}
 
 /// Runs the verb; no engine is needed.
 pub(super) fn run(inputs: &Inputs, verb: &NetVerb, console: &mut Console) -> Result<Exit, Failure> {

@@ -1,27 +1,24 @@
 //! `kiln [PROMPT]`, `kiln new`, `kiln tour`, `kiln sessions resume`: the terminal interface where
 //! there is a terminal, else the same as `kiln exec`.
 
-use std::io::Read as _;
 use std::time::Duration;
 
-use super::args::Common;
 use super::assemble::{self, Colour, Inputs, Replay};
 use super::console::{Console, Stream};
-use super::exec::{ExecRequest, Format, Start, exec};
+use super::exec::{ExecRequest, Start, exec, read_prompt};
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use super::interrupt::Interrupts;
-use super::sessions;
+use super::progress::Format;
+use super::{keys, sessions};
 use crate::config::TerminalHints;
+use crate::domain::Fault;
 use crate::domain::op::NewProject;
-use crate::domain::{Fault, FaultClass};
 use crate::providers::scrub::Scrubber;
 use crate::tui;
 
 /// What the recording that Kiln carries was made with.
 const TOUR_PROMPT: &str = "a focus timer for the browser: 25 minutes of work, 5 of rest, with a ring that burns down";
-
-/// Longest prompt that is read from standard input, in bytes.
-const LONGEST_PROMPT: u64 = 4 * 1024 * 1024;
 
 /// Where to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +69,7 @@ pub(super) fn open(
     };
     let terminal = console.input() == Stream::Terminal && console.output() == Stream::Terminal;
     if terminal && !inputs.environment.terminal().is_dumb() {
-        assemble::unlock_keys(&inputs, console)?;
+        keys::unlock_where_needed(&inputs, console)?;
         let launch = Launch {
             begin,
             prompt,
@@ -156,7 +153,7 @@ fn headless(mut inputs: Inputs, begin: Begin, prompt: Option<String>, console: &
             "give a prompt, such as `kiln \"a page with a clock\"`, or start Kiln in a terminal",
         ));
     }
-    assemble::unlock_keys(&inputs, console)?;
+    keys::unlock_where_needed(&inputs, console)?;
     console.troubles(&inputs.troubles);
     let mode = inputs.settings.agent.mode;
     // Nobody waits for a title here.
@@ -169,16 +166,4 @@ fn headless(mut inputs: Inputs, begin: Begin, prompt: Option<String>, console: &
         let request = ExecRequest { start, prompt, format: Format::Text, mode, export: None };
         exec(engine, request, console, &mut Interrupts::system()).await
     })
-}
-
-/// A prompt from standard input, to its end.
-pub(super) fn read_prompt() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin().lock().take(LONGEST_PROMPT).read_to_string(&mut text).map_err(|error| {
-        let fault = Fault::new(FaultClass::Invalid, "no prompt could be read from standard input")
-            .hint("pipe UTF-8 text in")
-            .detail(error.to_string());
-        Failure::new(Exit::Usage, fault)
-    })?;
-    Ok(text)
 }

@@ -1,12 +1,21 @@
 //! A headless turn told in lines: the answer to standard output, everything else to standard error.
 
 use super::console::Console;
-use super::exec::Format;
 use super::exit::{Exit, Failure};
+use super::words::check_words;
 use crate::domain::{
     Cost, Fact, FactBody, Fault, FaultClass, Glimpse, ItemKind, Phase, Saving, Seq, SessionId, SessionState,
     SessionView, StepState, TurnId, TurnOutcome,
 };
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The answer's text.
+    Text,
+    /// The session's facts, one JSON object a line.
+    Json,
+}
 
 /// Folds a session's events and tells them.
 #[derive(Debug)]
@@ -84,7 +93,7 @@ impl Teller {
             FactBody::FileChanged { change } => console.note(&format!("wrote {}", change.path)),
             FactBody::Noticed { text } => console.note(text),
             FactBody::Checked { run } => {
-                console.note(&super::sessions::check_words(run));
+                console.note(&check_words(run));
                 for line in run.findings.lines().take(12) {
                     console.note(&format!("  {line}"));
                 }

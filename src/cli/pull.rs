@@ -1,19 +1,15 @@
 //! Fetching weights with progress: a bar where standard error is a terminal, else lines.
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console::{Console, Stream};
-use super::exec::{Feed, unexpected};
 use super::exit::{Exit, Failure};
+use super::feed::{Feed, unexpected};
 use super::interrupt::Interrupts;
+use super::words::size;
 use crate::domain::op::PullSource;
 use crate::domain::{Event, Op, Reply};
 use crate::engine::Engine;
-
-/// Bytes for people.
-pub(super) fn size(bytes: u64) -> String {
-    HumanBytes(bytes).to_string()
-}
 
 /// Fetches weights by name. A Ctrl-C ends it; what was fetched is kept and taken up next time.
 pub(super) async fn pull(

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::args::{Common, Required, SandboxVerb};
+use super::args::{Required, SandboxVerb};
 use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::{Environment, Paths};
 use crate::domain::{Fault, FaultClass};
 use crate::net::tunnel::Barred;

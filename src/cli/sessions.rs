@@ -1,14 +1,48 @@
 //! `kiln sessions`: list, show, rm. `resume` opens the terminal interface and is in `open`.
 
-use super::args::SessionsVerb;
+use clap::Subcommand;
+
 use super::console::Console;
-use super::exec::{ended, unexpected};
 use super::exit::{Exit, Failure};
+use super::feed::{ended, unexpected};
+use super::words::{check_words, one_line};
 use crate::domain::{
-    CheckResult, CheckRun, Content, Decision, Event, ItemKind, Op, Project, Reply, SessionId, SessionState,
-    SessionSummary, SessionView, TurnOutcome,
+    Content, Decision, Event, ItemKind, Op, Project, Reply, SessionId, SessionState, SessionSummary, SessionView,
+    TurnOutcome,
 };
 use crate::engine::Engine;
+
+/// `kiln sessions`.
+#[derive(Debug, Subcommand)]
+pub enum SessionsVerb {
+    /// List all sessions, newest first
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a session's transcript
+    Show {
+        /// A session's id, its short id, or `last`
+        session: String,
+        /// The folded state as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open a session in the terminal interface
+    Resume {
+        /// A session's id, its short id, or `last`
+        #[arg(default_value = "last")]
+        session: String,
+        /// What to say next
+        prompt: Option<String>,
+    },
+    /// Delete a session, and the folder of its scratch project
+    Rm {
+        /// A session's id, its short id, or `last`
+        session: String,
+    },
+}
 
 pub(super) async fn run(engine: &Engine, verb: &SessionsVerb, console: &mut Console) -> Result<Exit, Failure> {
     match verb {
@@ -75,10 +109,6 @@ fn place(project: &Project) -> String {
         Project::Directory { root } => root.display().to_string(),
         Project::Scratch { .. } => "scratch".to_owned(),
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A session's transcript, or its whole folded state as JSON.
@@ -168,16 +198,6 @@ fn transcript(state: &SessionState, session: SessionId, console: &mut Console) -
         console.line(&text)?;
     }
     Ok(())
-}
-
-/// A check in a few words: `cargo check passed`.
-pub(super) fn check_words(run: &CheckRun) -> String {
-    let name = one_line(&run.name);
-    match &run.result {
-        CheckResult::Passed => format!("{name} passed"),
-        CheckResult::Failed => format!("{name} failed"),
-        CheckResult::Skipped { why } => format!("{name} did not run: {}", one_line(why)),
-    }
 }
 
 fn first_line(content: &[Content]) -> &str {

@@ -1,12 +1,30 @@
 //! `kiln trust`: shows what a folder's own files would set, and lets them once the person says so.
 
-use super::args::{Common, TrustVerb};
+use clap::Args;
+
 use super::assemble::{self, Inputs};
-use super::console::{Console, Stream};
+use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::flags::Common;
 use crate::config::trust::{self, Before, Request};
-use crate::config::{Environment, Project, Trust};
+use crate::config::{self, Environment, Project, Trust};
 use crate::domain::{Fault, FaultClass};
+
+/// `kiln trust`.
+#[derive(Args, Debug)]
+pub struct TrustVerb {
+    /// Take trust back
+    #[arg(long, conflicts_with = "list")]
+    pub revoke: bool,
+
+    /// List the trusted folders
+    #[arg(long)]
+    pub list: bool,
+
+    /// Trust without asking
+    #[arg(long, conflicts_with_all = ["list", "revoke"])]
+    pub yes: bool,
+}
 
 /// Runs the verb; no engine is needed.
 pub(super) fn run(inputs: &Inputs, common: &Common, verb: &TrustVerb, console: &mut Console) -> Result<Exit, Failure> {
@@ -17,7 +35,7 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &TrustVerb, console: &
         return Err(Failure::not_found("there is no such folder", "name one that exists with `--cd`"));
     };
     if verb.revoke {
-        let known = trust::revoke(&inputs.paths, &root).map_err(config)?;
+        let known = trust::revoke(&inputs.paths, &root).map_err(failed)?;
         console.note(&format!(
             "`{}` {}",
             root.display(),
@@ -27,7 +45,7 @@ pub(super) fn run(inputs: &Inputs, common: &Common, verb: &TrustVerb, console: &
     }
     // Keys that the environment has already are wishes all the same, so it is read without them.
     let project = Project { root: &root, key_variables: &assemble::key_variables };
-    match Trust::of(&inputs.paths, &Environment::default(), &project) {
+    match config::load_with_project(&inputs.paths, &Environment::default(), &[], &project).trust {
         Trust::NothingToTrust => {
             console.note(&format!("`{}` sets nothing that needs trust", root.display()));
             Ok(Exit::Done)
@@ -50,28 +68,23 @@ fn ask(inputs: &Inputs, request: &Request, verb: &TrustVerb, console: &mut Conso
         let file = wish.file.strip_prefix(&request.root).unwrap_or(&wish.file).display();
         console.line(&format!("  {} = {}    # {file} line {}", wish.setting, wish.value, wish.line))?;
     }
-    if console.input() != Stream::Terminal && !verb.yes {
-        return Err(Failure::usage(
+    if !verb.yes {
+        let nobody = Failure::usage(
             "nobody is there to say whether this is trusted",
             "look at the list above; `kiln trust --yes` trusts it without asking",
-        ));
-    }
-    if !verb.yes {
-        console.note("trust these files, until they change? [y/N]");
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+        );
+        if !console.agreed("trust these files, until they change?", nobody)? {
             console.note("nothing was trusted");
             return Ok(Exit::Failed);
         }
     }
-    trust::grant(&inputs.paths, request).map_err(config)?;
+    trust::grant(&inputs.paths, request).map_err(failed)?;
     console.note(&format!("`{}` is trusted until these files change", request.root.display()));
     Ok(Exit::Done)
 }
 
 fn list(inputs: &Inputs, console: &mut Console) -> Result<Exit, Failure> {
-    let folders = trust::list(&inputs.paths).map_err(config)?;
+    let folders = trust::list(&inputs.paths).map_err(failed)?;
     if folders.is_empty() {
         console.note("no folder is trusted");
     }
@@ -81,7 +94,7 @@ fn list(inputs: &Inputs, console: &mut Console) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn config(fault: Fault) -> Failure {
+fn failed(fault: Fault) -> Failure {
     let exit = if fault.class == FaultClass::Invalid { Exit::Usage } else { Exit::Config };
     Failure::new(exit, fault)
 }

@@ -2,8 +2,18 @@
 
 use super::console::Console;
 use super::exit::Failure;
-use crate::domain::{Decision, FactBody, Mode, Op, PlanDecision, SessionId};
+use crate::domain::{ApprovalRequest, Decision, FactBody, Mode, Op, PlanDecision, SessionId, Touch};
 use crate::engine::Engine;
+
+/// How such a call can be allowed without anybody there.
+fn hint(request: &ApprovalRequest) -> &'static str {
+    let command = |touch: &Touch| matches!(touch, Touch::Command { .. });
+    if request.touches.iter().all(command) {
+        "hint: `--mode auto` runs sandboxed commands without asking"
+    } else {
+        "hint: allow it for this project once in the terminal, then it counts here too"
+    }
+}
 
 /// Answers what the turn asks. Calls are refused, questions handed back, a plan is approved only where
 /// the mode allows to go on unseen.
@@ -17,7 +27,7 @@ pub(super) async fn answer(
     let op = match body {
         FactBody::ApprovalAsked { request } => {
             console.note(&format!("not allowed, since nobody is there to ask: {}", request.title));
-            console.note("hint: `--mode auto` runs sandboxed commands without asking");
+            console.note(hint(request));
             let comment = Some("nobody is there to ask; do what can be done without it".to_owned());
             Op::Decide { session, call: request.call.clone(), decision: Decision::Deny { comment } }
         }

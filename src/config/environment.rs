@@ -156,7 +156,7 @@ fn setting_name(rest: &str) -> String {
 
 fn looks_secret(name: &str) -> bool {
     // `KILN_PROVIDERS__X__KEY_ENV` names a variable; no setting is a secret itself.
-    if setting(name).is_some_and(|key| super::schema::is_known(&key)) {
+    if setting(name).is_some_and(|key| super::names::is_known(&key)) {
         return false;
     }
     let name = name.to_ascii_uppercase();

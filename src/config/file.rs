@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{layers, reach, schema};
+use super::{check, names, reach};
 use crate::domain::{Fault, FaultClass};
 
 /// One setting as a file states it.
@@ -96,9 +96,9 @@ fn salvage(prefix: &str, tree: &DeTable<'_>, text: &str, leaves: &mut Vec<Leaf>)
             _ => continue,
         };
         let lowers = matches!(reach::reach(&key), reach::Reach::OnlyDown(_))
-            && schema::is_known(&key)
-            && layers::validate(&key, &value).is_ok()
-            && reach::permits(&key, layers::default_of(&key).as_ref(), &value);
+            && names::is_known(&key)
+            && check::validate(&key, &value).is_ok()
+            && reach::permits(&key, check::default_of(&key).as_ref(), &value);
         if lowers {
             leaves.push(Leaf { key, value, line: line_at(text, name.span().start) });
         }
@@ -127,20 +127,20 @@ impl Walk<'_> {
             let line = line_at(self.text, name.span().start);
             let value = values.get(name.get_ref().as_ref());
             match (node.get_ref(), value) {
-                (DeValue::Table(inner), Some(toml::Value::Table(values))) if schema::is_section(&key) => {
+                (DeValue::Table(inner), Some(toml::Value::Table(values))) if names::is_section(&key) => {
                     self.table(&key, inner, values);
                 }
-                (_, Some(value)) if schema::is_known(&key) => {
+                (_, Some(value)) if names::is_known(&key) => {
                     self.leaves.push(Leaf { key, value: value.clone(), line });
                 }
-                (_, Some(_)) if schema::is_section(&key) => self.troubles.push(
+                (_, Some(_)) if names::is_section(&key) => self.troubles.push(
                     Fault::new(
                         FaultClass::Invalid,
                         format!("`{key}` in `{}` line {line} is a section, not a setting", self.path.display()),
                     )
                     .hint(format!("write it as `[{key}]` with settings below it")),
                 ),
-                _ => self.troubles.push(layers::unknown(&key, &format!("`{}` line {line}", self.path.display()))),
+                _ => self.troubles.push(check::unknown(&key, &format!("`{}` line {line}", self.path.display()))),
             }
         }
     }

@@ -5,12 +5,14 @@
 //! environment variables. It stores no keys: those are in [`crate::keychain`]; a key that a trusted
 //! project's `.env` carries passes through, wrapped.
 
-mod check;
+pub mod check;
 pub mod describe;
 mod dotenv;
 pub mod environment;
 pub mod file;
-pub mod layers;
+mod layers;
+mod names;
+mod origin;
 pub mod paths;
 pub mod project;
 pub mod reach;
@@ -19,7 +21,8 @@ pub mod trust;
 pub mod write;
 
 pub use environment::{Environment, ProjectKey, TerminalHints};
-pub use layers::{FlagValue, Loaded, Origin, Shown, load, load_with_project};
+pub use layers::{Loaded, load, load_with_project};
+pub use origin::{FlagValue, Origin, Shown};
 pub use paths::{Lasting, Paths, make_private_folder};
 pub use project::Project;
 pub use schema::{HookEvent, HookSettings, KeyStorage, McpServerSettings, McpSettings, ProviderSettings, Settings};

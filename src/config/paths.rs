@@ -127,11 +127,6 @@ impl Paths {
         self.config.join("themes")
     }
 
-    /// The person's own rows of the provider catalogue.
-    pub fn providers_file(&self) -> PathBuf {
-        self.config.join("providers.toml")
-    }
-
     /// The person's own data about models, in the form of Kiln's `assets/models.toml`.
     pub fn models_file(&self) -> PathBuf {
         self.config.join("models.toml")

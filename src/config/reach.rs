@@ -66,8 +66,8 @@ pub const REACH: &[(&str, Reach)] = &[
     ("network.ca_file", Reach::TrustedOnly),
     ("network.offline", Reach::OnlyDown(Scale::Switch(true))),
     ("network.allow", Reach::OnlyDown(Scale::List)),
-    ("checkpoints.max_bytes", Reach::Anyone),
-    ("checkpoints.max_age_days", Reach::Anyone),
+    ("checkpoints.max_bytes", Reach::TrustedOnly),
+    ("checkpoints.max_age_days", Reach::TrustedOnly),
     ("local.temperature", Reach::Anyone),
     ("local.weights_url", Reach::TrustedOnly),
     ("mcp.call_timeout_s", Reach::Anyone),
@@ -82,7 +82,7 @@ pub const REACH: &[(&str, Reach)] = &[
 
 /// The reach of a setting by its full name.
 pub fn reach(key: &str) -> Reach {
-    let row = REACH.iter().find(|(known, _)| super::schema::is_named(known, key));
+    let row = REACH.iter().find(|(known, _)| super::names::is_named(known, key));
     row.map_or(Reach::TrustedOnly, |(_, reach)| *reach)
 }
 

@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::environment::Environment;
 use super::paths::Paths;
-use super::project::Project;
 use super::write::{atomic, unwritable};
 use crate::domain::{Fault, FaultClass};
 
@@ -64,13 +62,6 @@ pub struct Wish {
 pub struct TrustedFolder {
     pub root: PathBuf,
     pub since: Timestamp,
-}
-
-impl Trust {
-    /// How a folder stands now, read anew.
-    pub fn of(paths: &Paths, environment: &Environment, project: &Project<'_>) -> Self {
-        super::layers::load_with_project(paths, environment, &[], project).trust
-    }
 }
 
 /// Trusts the files that the request was made from; whatever was written since is not trusted.

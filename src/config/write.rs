@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
-use super::{file, layers, paths};
+use super::{check, file, names, paths};
 use crate::domain::{Fault, FaultClass};
 
 /// Writes a file whole or not at all, mode 0600, its folder made if need be.
@@ -48,9 +48,9 @@ pub fn edit(path: &Path, key: &str, edit: &Edit) -> Result<(), Fault> {
 pub fn edit_all(path: &Path, edits: &[(String, Edit)]) -> Result<(), Fault> {
     for (key, edit) in edits {
         if let Edit::Set(value) = edit {
-            layers::validate(key, value).map_err(|refusal| refusal.fault(key, "the new value"))?;
-        } else if !super::schema::is_known(key) {
-            return Err(layers::unknown(key, "what was asked"));
+            check::validate(key, value).map_err(|refusal| refusal.fault(key, "the new value"))?;
+        } else if !names::is_known(key) {
+            return Err(check::unknown(key, "what was asked"));
         }
     }
     let text = match fs::read_to_string(path) {

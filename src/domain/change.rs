@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{ContentHash, StepId, TurnId};
 use super::path::ProjectPath;
-use super::review::Author;
 
 /// The kind of a change, for a letter in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +12,23 @@ pub enum ChangeKind {
     Created,
     Modified,
     Deleted,
+}
+
+/// Who changed a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    #[default]
+    Model,
+    /// The person, by a review.
+    Person,
+}
+
+impl Author {
+    /// For leaving the usual out where it is stored.
+    pub fn is_model(&self) -> bool {
+        *self == Self::Model
+    }
 }
 
 /// One file before and after. The bytes lie in the blob store under the hashes.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::FileChange;
 use super::checkpoint::{Moment, RestoreWay, RewindScope};
-use super::content::{Content, Display};
+use super::content::{Content, Display, Picture};
 use super::fault::Fault;
 use super::finding::Finding;
 use super::id::{CallId, CheckpointId, RequestId, Seq, SessionId, StepId, TurnId};
@@ -220,6 +220,9 @@ pub enum FactBody {
         name: String,
         /// Exactly what the model is told.
         text: String,
+        /// What it is shown beside the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<Picture>,
     },
     /// An item survives compaction word for word from now on.
     Pinned {

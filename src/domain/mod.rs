@@ -27,24 +27,22 @@ pub mod survey;
 pub mod usage;
 pub mod verification;
 
-pub use change::{Blob, ChangeKind, FileChange};
+pub use change::{Author, Blob, ChangeKind, FileChange};
 pub use checkpoint::{Checkpoint, Moment, Occasion, RestoreConflict, RestoreWay, RewindScope, TurnCheckpoints};
 pub use connection::{Connection, ConnectionState, Purpose};
-pub use content::{Content, Display};
+pub use content::{Content, Display, Picture};
 pub use event::{Event, Fact, FactBody, Glimpse, Phase, QueueHold, Saving};
 pub use fault::{Fault, FaultClass, Retry};
 pub use finding::{Finding, Verdict};
 pub use id::{CallId, CheckpointId, ContentHash, ModelName, ProviderId, RequestId, Seq, SessionId, StepId, TurnId};
 pub use memory::{Compaction, Context, ContextPart, CustomCommand, Dropped, Pin};
 pub use model::{Effort, ModelInfo, ModelRef, ToolCalling, TurnProtocol};
-pub use op::{Envelope, ExistingFiles, ExportTarget, Op, Reply};
+pub use op::{Envelope, ExistingFiles, ExportTarget, Job, Op, Reply};
 pub use path::{PathRefusal, ProjectPath};
 pub use permission::{ApprovalRequest, Decision, Grant, Lifetime, Mode, Question, Scope, Touch};
 pub use plan::{PlanDecision, PlannedStep, Planning, Step, StepState};
 pub use project::Project;
-pub use review::{
-    Author, FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview,
-};
+pub use review::{FileReview, HunkId, HunkLine, HunkReview, HunkVerdict, LineKind, Review, Reviewed, TurnReview};
 pub use secret::Secret;
 pub use session::{Item, ItemKind, Live, SessionState, SessionSummary, SessionView, TurnOutcome};
 pub use usage::{Cost, Money, Usage};

@@ -69,6 +69,10 @@ pub enum Op {
     ListPermissions { session: SessionId },
     /// Takes a standing permission back.
     Revoke { session: SessionId, scope: Scope },
+    /// The session's commands that run in the background. Answer: [`Reply::Jobs`].
+    ListJobs { session: SessionId },
+    /// Asks a background command to end.
+    StopJob { session: SessionId, job: u32 },
     /// Ends the running turn. What it has written so far stays.
     Cancel { session: SessionId },
     /// Runs the last turn's prompt again after a failure.
@@ -155,6 +159,15 @@ pub enum Op {
     RemoveKey { provider: ProviderId },
     /// Opens the encrypted file of keys for this run, or decides on the passphrase of a new one.
     UnlockKeys { passphrase: Secret },
+}
+
+/// A command that runs in the background.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its number in the session.
+    pub job: u32,
+    /// The command line.
+    pub line: String,
 }
 
 /// What the person does with a step.
@@ -266,6 +279,9 @@ pub enum Reply {
     Permissions {
         mode: Mode,
         grants: Vec<Grant>,
+    },
+    Jobs {
+        jobs: Vec<Job>,
     },
     Checkpoints {
         checkpoints: Vec<Checkpoint>,

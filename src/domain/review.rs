@@ -57,23 +57,6 @@ pub enum HunkVerdict {
     },
 }
 
-/// Who changed a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Author {
-    #[default]
-    Model,
-    /// The person, by a review.
-    Person,
-}
-
-impl Author {
-    /// For leaving the usual out where it is stored.
-    pub fn is_model(&self) -> bool {
-        *self == Self::Model
-    }
-}
-
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

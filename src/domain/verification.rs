@@ -1,8 +1,11 @@
 //! Checks of a project: what was run over a turn's changes, and what came out.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::id::{StepId, TurnId};
+use super::path::ProjectPath;
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,9 @@ pub struct CheckRun {
     pub result: CheckResult,
     #[serde(default)]
     pub coverage: Coverage,
+    /// What it looked at, where that is single files and not the project.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub files: BTreeSet<ProjectPath>,
     /// The end of what it printed, for the model and the person.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub findings: String,

@@ -41,6 +41,9 @@ pub struct Parts {
     /// Where scratch projects are made.
     pub scratch: PathBuf,
     pub limits: Limits,
+    /// The folder that the settings were read for, whose own files and trust are in them. Sessions of other folders
+    /// have no more rights by them than to ask. `None` where no folder has settings.
+    pub place: Option<PathBuf>,
     /// What sessions that chose nothing themselves do.
     pub defaults: Defaults,
     /// How commands are confined; `None` where none may run.
@@ -228,6 +231,8 @@ impl Actor {
             Op::MarkStep { session, step, mark } => self.mark_step(session, step, mark),
             Op::ListPermissions { session } => self.list_permissions(session),
             Op::Revoke { session, scope } => self.revoke(session, &scope),
+            Op::ListJobs { session } => self.list_jobs(session),
+            Op::StopJob { session, job } => self.stop_job(session, job),
             Op::Cancel { session } => self.cancel(session),
             Op::Retry { session } => self.retry(session).await,
             Op::Undo { session, existing } => self.undo(session, existing).await,

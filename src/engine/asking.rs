@@ -5,6 +5,7 @@
 //! hears it. Whether a call has to ask is the policy's to say, not this file's.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -13,10 +14,10 @@ use super::actor::Actor;
 use crate::agent::{Asking, Rights, Word};
 use crate::domain::op::StepMark;
 use crate::domain::{
-    CallId, Decision, FactBody, Fault, FaultClass, Grant, Lifetime, Mode, PlanDecision, Planning, QueueHold, Reply,
-    Scope, SessionId, SessionState, StepId,
+    CallId, Decision, FactBody, Fault, FaultClass, Grant, Job, Lifetime, Mode, PlanDecision, Planning, Project,
+    QueueHold, Reply, Scope, SessionId, SessionState, StepId,
 };
-use crate::tools::policy::Grants;
+use crate::tools::policy::{Grants, Trust};
 
 /// Answers that a running turn waits for.
 #[derive(Debug, Default)]
@@ -30,14 +31,30 @@ impl Actor {
     /// What a session may do now: its own choice, else the settings', and every permission that stands.
     pub(super) fn rights(&self, session: SessionId, state: &SessionState) -> Rights {
         let defaults = &self.parts.defaults;
+        let mode = if self.is_at_home(state) { defaults.mode } else { defaults.mode.min(Mode::Ask) };
         Rights {
-            mode: state.mode.unwrap_or(defaults.mode),
+            mode: state.mode.unwrap_or(mode),
             planning: state.planning.unwrap_or(defaults.planning),
             review: defaults.review,
             grants: self.sessions.get(&session).map(|live| live.grants.clone()).unwrap_or_default(),
-            trust: defaults.trust,
+            trust: self.trust(state),
             confinement: self.confinement,
         }
+    }
+
+    /// Whether the settings of this run were read for the session's folder. Those of another folder say nothing
+    /// about it, and nor does the person's trust in that one.
+    pub(super) fn is_at_home(&self, state: &SessionState) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        match (&self.parts.place, &state.project) {
+            (Some(place), Some(Project::Directory { root })) => place == root || real(place) == real(root),
+            _ => true,
+        }
+    }
+
+    /// How the session's folder stands.
+    pub(super) fn trust(&self, state: &SessionState) -> Trust {
+        if self.is_at_home(state) { self.parts.defaults.trust } else { Trust::Untrusted }
     }
 
     /// Reads the permissions that stand in the session's project.
@@ -194,6 +211,21 @@ impl Actor {
             self.fact(session, FactBody::QueuedTaken { index: 0 }).await;
             self.begin_turn(session, text, None).await;
         }
+    }
+
+    pub(super) fn list_jobs(&mut self, session: SessionId) -> Result<Reply, Fault> {
+        self.live(session)?;
+        let running = self.commands(session).map(|commands| commands.jobs().running()).unwrap_or_default();
+        Ok(Reply::Jobs { jobs: running.into_iter().map(|(job, line)| Job { job, line }).collect() })
+    }
+
+    pub(super) fn stop_job(&mut self, session: SessionId, job: u32) -> Result<Reply, Fault> {
+        self.live(session)?;
+        if self.commands(session).is_some_and(|commands| commands.jobs().stop(job)) {
+            return Ok(Reply::Done);
+        }
+        let fault = Fault::new(FaultClass::Invalid, format!("no background command has the number {job}"));
+        Err(fault.hint("`/jobs` lists those that run"))
     }
 
     pub(super) fn list_permissions(&self, session: SessionId) -> Result<Reply, Fault> {

@@ -112,7 +112,7 @@ impl Actor {
         let commands = self.commands(session);
         let toolbox = Toolbox::new(commands.as_ref(), self.parts.registry.net());
         let state = self.live(session).map(|live| live.view.state.clone().without_hidden()).unwrap_or_default();
-        let (memory, trust) = (self.parts.memory.clone(), self.parts.defaults.trust);
+        let (memory, trust) = (self.parts.memory.clone(), self.trust(&state));
         let read =
             move |root: &Root| Reply::Context { context: agent::context(&state, root, &memory, trust, &toolbox) };
         self.read_off(asker, session, read).await;
@@ -128,7 +128,8 @@ impl Actor {
     }
 
     pub(super) async fn list_commands(&self, asker: Asker, session: SessionId) {
-        let (memory, trust) = (self.parts.memory.clone(), self.parts.defaults.trust);
+        let trust = self.live(session).map(|live| self.trust(&live.view.state)).unwrap_or_default();
+        let memory = self.parts.memory.clone();
         let read = move |root: &Root| Reply::Commands { commands: memory.commands(root, trust) };
         self.read_off(asker, session, read).await;
     }

@@ -73,12 +73,29 @@ impl Actor {
             self.keep_interrupted(session, turn).await;
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }
+        self.tell_foreign(session).await;
         self.tell_interrupted_restore(session).await;
         if broken > 0 {
             let text = format!("{broken} records of this session could not be read and were left out");
             self.fact(session, FactBody::Noticed { text }).await;
         }
         Ok(())
+    }
+
+    /// Says that a session's folder is another than the one whose settings hold; once in a session.
+    async fn tell_foreign(&mut self, session: SessionId) {
+        let Ok(live) = self.live(session) else { return };
+        let text = "this session's folder is not the one that Kiln was started in: its settings and the trust in it do \
+                    not hold here, so Kiln asks; start Kiln there to work with them";
+        let said = live
+            .view
+            .state
+            .items
+            .iter()
+            .any(|item| matches!(&item.kind, ItemKind::Notice { text: have } if have == text));
+        if !said && !self.is_at_home(&live.view.state) {
+            self.fact(session, FactBody::Noticed { text: text.to_owned() }).await;
+        }
     }
 
     /// A stored session as it stands on disk, and how many of its records could not be read.
@@ -133,6 +150,10 @@ impl Actor {
     pub(super) async fn begin_turn(&mut self, session: SessionId, text: String, before: Option<SessionState>) {
         let Ok(live) = self.live(session) else { return };
         let state = live.view.state.clone();
+        // Another Kiln may have taken a permission back meanwhile.
+        if let Some(live) = self.sessions.get_mut(&session) {
+            live.grants.refresh();
+        }
         let model = match &state.model {
             Some(model) => model.clone(),
             None => self.default_model().await,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::actor::{Actor, Asker};
 use super::workplace::{Workplace, blocking, without};
 use crate::config::KeyStorage;
-use crate::config::layers::read_text;
+use crate::config::check::read_text;
 use crate::config::write::{self, Edit};
 use crate::domain::survey::KeyPlace;
 use crate::domain::{Fault, ProviderId, Reply, Secret};

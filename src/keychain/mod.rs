@@ -6,6 +6,7 @@
 //! is wanted. Functions block (a keychain may ask the person), so async callers use
 //! `spawn_blocking`. This room never prints a key and never writes one in the clear.
 
+mod form;
 mod index;
 mod sealed;
 mod system;
@@ -16,8 +17,10 @@ use std::sync::{Mutex, PoisonError};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use form::{check_name, check_provider, tidy};
 use index::ProviderKeys;
 
+pub use form::masked;
 pub use index::DEFAULT_NAME;
 
 use crate::config::{Environment, KeyStorage, Paths};
@@ -75,9 +78,6 @@ pub enum Stored {
 
 /// The variable that carries the passphrase of the encrypted file.
 pub const PASSPHRASE_VARIABLE: &str = "KILN_KEYS_PASSPHRASE";
-
-/// Longest key we store, in bytes.
-const MAX_KEY: usize = 8192;
 
 /// All keys that Kiln can reach.
 pub struct Keys {
@@ -358,85 +358,4 @@ fn no_such_name(provider: &str, name: &str, keys: Option<&ProviderKeys>) -> Faul
 
 fn names_of(keys: &ProviderKeys) -> String {
     keys.places.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// A key as it may be shown: its last four characters, or nothing of a short one.
-pub fn masked(key: &SecretString) -> String {
-    let key = key.expose_secret();
-    let length = key.chars().count();
-    if length < 16 {
-        return "***".to_owned();
-    }
-    let tail: String = key.chars().skip(length - 4).collect();
-    match key.split_once('-') {
-        Some((head, _)) if head.len() <= 4 && head.chars().all(|c| c.is_ascii_alphabetic()) => {
-            format!("{head}-…{tail}")
-        }
-        _ => format!("…{tail}"),
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    !text.is_empty() && text.len() <= 64 && text.chars().all(fits)
-}
-
-fn check_name(name: &str) -> Result<(), Fault> {
-    if is_word(name) {
-        return Ok(());
-    }
-    // Whoever pastes the key in place of its name must not see it in a log of the terminal.
-    Err(Fault::new(FaultClass::Invalid, "this is no name for a key")
-        .hint("a name has small letters, digits, `-` and `_`, such as `work`; the key itself is asked for"))
-}
-
-fn check_provider(provider: &str) -> Result<(), Fault> {
-    if !is_word(provider) {
-        return Err(Fault::new(FaultClass::Invalid, format!("`{}` is no provider's id", provider.escape_debug()))
-            .hint("`kiln models list` names the providers, such as `openai` or `anthropic`"));
-    }
-    Ok(())
-}
-
-/// A key without the blanks and line ends that pasting brings.
-fn tidy(key: &SecretString) -> Result<SecretString, Fault> {
-    let text = key.expose_secret().trim();
-    let refuse =
-        |why: &str| Err(Fault::new(FaultClass::Invalid, why).hint("paste the key once more, and nothing else"));
-    if text.is_empty() {
-        return refuse("the key is empty");
-    }
-    if text.len() > MAX_KEY {
-        return refuse("the key is longer than 8192 bytes");
-    }
-    if !text.chars().all(|c| c.is_ascii_graphic()) {
-        return refuse("the key holds blanks or characters that no key has");
-    }
-    Ok(SecretString::from(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shown_key_gives_away_four_characters() {
-        for (key, shown) in [
-            ("short", "***"),
-            ("sk-0123456789abcd", "sk-…abcd"),
-            ("gsk_0123456789wxyz", "…wxyz"),
-            ("0123456789abcdef-x", "…ef-x"),
-        ] {
-            assert_eq!(masked(&SecretString::from(key)), shown);
-        }
-    }
-
-    #[test]
-    fn keys_are_tidied_or_refused() {
-        let tidied = tidy(&SecretString::from(" sk-abc\r\n")).unwrap();
-        assert_eq!(tidied.expose_secret(), "sk-abc");
-        for bad in ["", "  \n", "two words", "esc\u{1b}[0m", "schlüssel"] {
-            assert!(tidy(&SecretString::from(bad)).is_err(), "{bad:?} was taken");
-        }
-    }
 }

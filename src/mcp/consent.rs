@@ -133,7 +133,7 @@ mod tests {
 
     fn spec(url: &str) -> Spec {
         let launch = Launch::Address { url: url.to_owned(), token: None };
-        Spec { name: "x".to_owned(), launch, origin: SpecOrigin::Settings, enabled: true }
+        Spec { name: "x".to_owned(), launch, origin: SpecOrigin::Settings, enabled: true, place: None }
     }
 
     #[test]

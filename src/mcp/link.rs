@@ -107,7 +107,10 @@ impl Link {
     /// Starts or reaches a server and agrees with it on a protocol.
     pub async fn open(spec: &Spec, around: &Surroundings) -> Result<Self, McpError> {
         let tokens = around.tokens.clone().filter(|tokens| tokens.exist(&spec.name));
-        let session = tokens.map(|tokens| Session::new(&spec.name, Some(tokens)));
+        let session = match &spec.launch {
+            Launch::Address { url, .. } => tokens.map(|tokens| Session::new(&spec.name, url, Some(tokens))),
+            Launch::Command { .. } => None,
+        };
         Self::open_as(spec, around, session).await
     }
 
@@ -120,7 +123,9 @@ impl Link {
             Launch::Command { argv, passed, set } => {
                 let environment = variables(&around.environment, &around.directory, passed, set);
                 let argv: Vec<String> = argv.iter().map(|word| spec.filled_in(word, &around.environment)).collect();
-                let (pipes, guard) = sandbox::spawn_server(&argv, &around.directory, &environment)
+                let home = around.environment.get("HOME").map(PathBuf::from).filter(|home| home.is_dir());
+                let directory = home.filter(|_| spec.stands_apart()).unwrap_or_else(|| around.directory.clone());
+                let (pipes, guard) = sandbox::spawn_server(&argv, &directory, &environment)
                     .await
                     .map_err(|error| McpError::Down(format!("the server `{}` did not start: {error}", spec.name)))?;
                 tokio::spawn(log(spec.name.clone(), pipes.errors));

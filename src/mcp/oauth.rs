@@ -10,6 +10,7 @@ use rmcp::transport::auth::{
     OAuthHttpClientFuture, OAuthHttpRequest, OAuthState, StoredCredentials,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
 
 use super::definition::visible;
 use super::error::McpError;
@@ -50,15 +51,30 @@ impl Tokens {
 #[derive(Clone)]
 struct Store {
     server: String,
+    /// Its address: what was given to one is never shown to another of that name.
+    url: String,
     tokens: Option<Tokens>,
     held: Arc<tokio::sync::Mutex<Option<StoredCredentials>>>,
+}
+
+/// Credentials as they are kept: with the address that they are for.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    url: String,
+    credentials: StoredCredentials,
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
 
 impl Store {
-    fn new(server: &str, tokens: Option<Tokens>) -> Self {
-        Self { server: server.to_owned(), tokens, held: Arc::default() }
+    fn new(server: &str, url: &str, tokens: Option<Tokens>) -> Self {
+        Self { server: server.to_owned(), url: url.to_owned(), tokens, held: Arc::default() }
+    }
+
+    /// What is kept, if it is for this address. What cannot be read any more is signed in for again.
+    fn read(&self, text: &str) -> Option<StoredCredentials> {
+        let kept: Kept = serde_json::from_str(text).ok()?;
+        (kept.url == self.url).then_some(kept.credentials)
     }
 
     /// Keys block, and a keychain may ask the person.
@@ -85,8 +101,7 @@ impl CredentialStore for Store {
             if held.is_none()
                 && let Some(Some((text, _))) = self.with_keys(|tokens, account| tokens.keys.get(account)).await?
             {
-                // What cannot be read any more is signed in for again.
-                *held = serde_json::from_str(text.expose_secret()).ok();
+                *held = self.read(text.expose_secret());
             }
             Ok(held.clone())
         })
@@ -98,7 +113,8 @@ impl CredentialStore for Store {
         Self: 'b,
     {
         Box::pin(async move {
-            let text = serde_json::to_string(&credentials);
+            let kept = Kept { url: self.url.clone(), credentials: credentials.clone() };
+            let text = serde_json::to_string(&kept);
             *self.held.lock().await = Some(credentials);
             let text = SecretString::from(text.map_err(|error| AuthError::CredentialStoreError(error.to_string()))?);
             self.with_keys(move |tokens, account| tokens.keys.set(account, &text, tokens.place)).await?;
@@ -119,15 +135,28 @@ impl CredentialStore for Store {
     }
 }
 
-/// The way to a token, over Kiln's client: no redirect is followed on it.
-struct OverNet(Client);
+/// The way to a token, over Kiln's client: no redirect is followed on it. A server says where it leads, and could name
+/// something of this machine or its network: from an encrypted server it leads to encrypted addresses only.
+struct OverNet {
+    net: Client,
+    encrypted: bool,
+}
+
+impl OverNet {
+    fn for_server(server: &str, net: &Client) -> Arc<Self> {
+        Arc::new(Self { net: net.clone(), encrypted: !server.starts_with("http://") })
+    }
+}
 
 impl OAuthHttpClient for OverNet {
     fn execute(&self, request: OAuthHttpRequest) -> OAuthHttpClientFuture<'_> {
-        let net = self.0.clone();
+        let (net, encrypted) = (self.net.clone(), self.encrypted);
         Box::pin(async move {
             let (parts, body) = request.request.into_parts();
             let url = parts.uri.to_string();
+            if encrypted && !url.starts_with("https://") {
+                return Err(OAuthHttpClientError::from(format!("`{url}` is not encrypted, as the server is")));
+            }
             let mut outgoing = HttpRequest::get(url.clone()).purpose(Purpose::Tool);
             match parts.method.as_str() {
                 "GET" => {}
@@ -165,7 +194,7 @@ pub(super) async fn known(
 ) -> Result<Option<AuthorizationManager>, McpError> {
     let failed = |error: AuthError| failure(server, &error);
     let mut manager =
-        AuthorizationManager::new_with_oauth_http_client(url, Arc::new(OverNet(net.clone()))).await.map_err(failed)?;
+        AuthorizationManager::new_with_oauth_http_client(url, OverNet::for_server(url, net)).await.map_err(failed)?;
     manager.set_credential_store(session.store.clone());
     let found = manager.initialize_from_store().await.map_err(failed)?;
     Ok(found.then_some(manager))
@@ -184,9 +213,9 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Those that are kept, or without a place, those of this run only.
-    pub fn new(server: &str, tokens: Option<Tokens>) -> Self {
-        Self { store: Store::new(server, tokens) }
+    /// Those that are kept for this address, or without a place, those of this run only.
+    pub fn new(server: &str, url: &str, tokens: Option<Tokens>) -> Self {
+        Self { store: Store::new(server, url, tokens) }
     }
 }
 
@@ -211,7 +240,7 @@ impl SignIn {
         session: &Session,
     ) -> Result<Self, McpError> {
         let failed = |error: AuthError| failure(server, &error);
-        let client = Arc::new(OverNet(net.clone()));
+        let client = OverNet::for_server(url, net);
         let mut manager = AuthorizationManager::new_with_oauth_http_client(url, client).await.map_err(failed)?;
         manager.set_credential_store(session.store.clone());
         let mut state = OAuthState::Unauthorized(manager);
@@ -250,4 +279,19 @@ impl SignIn {
 
 fn failure(server: &str, error: &AuthError) -> McpError {
     McpError::Down(format!("signing in to the server `{server}` failed: {}", visible(&error.to_string(), 500)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_the_address_that_it_was_given_by() {
+        let credentials = StoredCredentials::new("client".to_owned(), None, Vec::new(), None);
+        let kept = Kept { url: "https://one.test/mcp".to_owned(), credentials };
+        let text = serde_json::to_string(&kept).unwrap();
+        assert!(Store::new("x", "https://one.test/mcp", None).read(&text).is_some());
+        assert!(Store::new("x", "https://other.test/mcp", None).read(&text).is_none());
+        assert!(Store::new("x", "https://one.test/mcp", None).read("{}").is_none());
+    }
 }

@@ -62,6 +62,9 @@ impl Mcp {
                         "{who} the server of tools `{name}`, which is off until you allow it: `kiln mcp allow {name}` lets it run `{words}`"
                     ));
                 }
+                Ok(Standing::Changed(before)) if before == spec.words() => notices.push(format!(
+                    "the server of tools `{name}` is off: a file of the project that `{words}` names is another now; look at it, and `kiln mcp allow {name}` allows it"
+                )),
                 Ok(Standing::Changed(before)) => notices.push(format!(
                     "the server of tools `{name}` is off: it was allowed as `{}` and is now `{words}`; `kiln mcp allow {name}` allows that",
                     visible(&before, 400)

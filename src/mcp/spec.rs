@@ -2,7 +2,7 @@
 //!
 //! Reading starts nothing. A project's file only offers: its servers run after the person's consent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,9 @@ pub struct Spec {
     pub launch: Launch,
     pub origin: SpecOrigin,
     pub enabled: bool,
+    /// The project's folder. Files in it that the command names count by what they hold: whoever changes them
+    /// changes what runs.
+    pub place: Option<PathBuf>,
 }
 
 /// How a server is reached.
@@ -86,10 +89,50 @@ impl Spec {
     /// A hash of everything that decides what would run.
     pub fn fingerprint(&self) -> String {
         let parts = match &self.launch {
-            Launch::Command { argv, passed, set } => serde_json::json!(["command", argv, passed, set]),
+            Launch::Command { argv, passed, set } => match self.named_files(argv) {
+                files if files.is_empty() => serde_json::json!(["command", argv, passed, set]),
+                files => serde_json::json!(["command", argv, passed, set, files]),
+            },
             Launch::Address { url, token } => serde_json::json!(["url", url, token]),
         };
         hash(parts.to_string().as_bytes())
+    }
+}
+
+impl Spec {
+    /// Whether it is found by its name, by a program that first looks where it stands: what a model writes into the
+    /// project would run in the place of what the person's settings mean. A command that names something in the
+    /// project belongs there all the same.
+    pub(super) fn stands_apart(&self) -> bool {
+        let (Launch::Command { argv, .. }, SpecOrigin::Settings) = (&self.launch, &self.origin) else { return false };
+        let [program, rest @ ..] = argv.as_slice() else { return false };
+        let program = Path::new(program).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let first = rest.first().map_or("", String::as_str);
+        let finds = match program {
+            "npx" | "bunx" | "pnpx" => true,
+            "npm" | "pnpm" | "yarn" | "bun" => matches!(first, "exec" | "x" | "dlx"),
+            _ => program.starts_with("python") && rest.iter().any(|word| word == "-m"),
+        };
+        let names_something = |place: &PathBuf| rest.iter().any(|word| place.join(word).exists());
+        finds && !self.place.as_ref().is_some_and(names_something)
+    }
+
+    /// The project's own files that the command names, each with a hash of what it holds. Blocking.
+    fn named_files(&self, argv: &[String]) -> Vec<(String, String)> {
+        let Some(place) = self.place.as_deref().and_then(|place| place.canonicalize().ok()) else {
+            return Vec::new();
+        };
+        let values = argv.iter().flat_map(|word| {
+            let value = word.split_once('=').map(|(_, value)| value);
+            std::iter::once(word.as_str()).chain(value)
+        });
+        let file = |word: &str| {
+            let path = place.join(word).canonicalize().ok()?;
+            let inside = path.starts_with(&place) && path.is_file();
+            // What cannot be read has a hash that nothing else has.
+            inside.then(|| std::fs::read(&path).map_or_else(|error| error.to_string(), |bytes| hash(&bytes)))
+        };
+        values.filter_map(|word| Some((word.to_owned(), file(word)?))).collect()
     }
 }
 
@@ -129,6 +172,9 @@ pub fn all(settings: &McpSettings, root: Option<&Path>, troubles: &mut Vec<Fault
             }
         }
     }
+    for spec in &mut specs {
+        spec.place = root.map(Path::to_owned);
+    }
     specs
 }
 
@@ -149,7 +195,7 @@ fn of_settings(name: &str, server: &McpServerSettings, troubles: &mut Vec<Fault>
         }
     };
     let enabled = server.enabled.unwrap_or(true);
-    Some(Spec { name: name.to_owned(), launch, origin: SpecOrigin::Settings, enabled })
+    Some(Spec { name: name.to_owned(), launch, origin: SpecOrigin::Settings, enabled, place: None })
 }
 
 /// The form that other programs write too.
@@ -223,7 +269,7 @@ fn offer(name: &str, value: Value, place: &str) -> Result<Spec, String> {
         _ => return Err("it needs either `command` or `url`".to_owned()),
     };
     let origin = SpecOrigin::Project(place.to_owned());
-    Ok(Spec { name: name.to_owned(), launch, origin, enabled: !offer.disabled })
+    Ok(Spec { name: name.to_owned(), launch, origin, enabled: !offer.disabled, place: None })
 }
 
 /// Puts Kiln's own variables in place of `${NAME}` and `${NAME:-default}`; what is not set is empty.
@@ -252,7 +298,7 @@ mod tests {
     fn command(argv: &[&str]) -> Spec {
         let argv = argv.iter().map(|word| (*word).to_owned()).collect();
         let launch = Launch::Command { argv, passed: Vec::new(), set: Vec::new() };
-        Spec { name: "x".to_owned(), launch, origin: SpecOrigin::Settings, enabled: true }
+        Spec { name: "x".to_owned(), launch, origin: SpecOrigin::Settings, enabled: true, place: None }
     }
 
     #[test]
@@ -263,6 +309,37 @@ mod tests {
             assert_ne!(one.fingerprint(), other.fingerprint());
         }
         assert_eq!(one.words(), "a 'b c'");
+    }
+
+    #[test]
+    fn a_file_of_the_project_counts_by_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.js");
+        std::fs::write(&path, "one").unwrap();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        let outside = elsewhere.path().to_str().unwrap();
+        for word in ["server.js", "./server.js", "--load=server.js", path.to_str().unwrap()] {
+            let spec = Spec { place: Some(folder.path().to_owned()), ..command(&["node", word, outside, "."]) };
+            std::fs::write(&path, "one").unwrap();
+            let one = spec.fingerprint();
+            std::fs::write(elsewhere.path(), word).unwrap();
+            assert_eq!(one, spec.fingerprint(), "{word}");
+            std::fs::write(&path, "other").unwrap();
+            assert_ne!(one, spec.fingerprint(), "{word}");
+        }
+        let plain = Spec { place: Some(folder.path().to_owned()), ..command(&["npx", "-y", "x"]) };
+        assert_eq!(plain.fingerprint(), command(&["npx", "-y", "x"]).fingerprint());
+    }
+
+    #[test]
+    fn what_is_found_by_its_name_does_not_stand_in_the_project() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data.db"), "").unwrap();
+        let apart = |argv: &[&str]| Spec { place: Some(folder.path().to_owned()), ..command(argv) }.stands_apart();
+        assert!(apart(&["npx", "-y", "server"]) && apart(&["/usr/bin/python3.12", "-m", "server"]));
+        assert!(apart(&["pnpm", "dlx", "server"]));
+        assert!(!apart(&["npx", "-y", "server", "data.db"]) && !apart(&["npx", "server", "."]));
+        assert!(!apart(&["node", "server.js"]) && !apart(&["npm", "run", "server"]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sends requests, under the clocks, within reach, and never past the list of connections.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use super::limit::STREAM_TOTAL;
 use super::proxy;
 use super::reach;
 use super::request::{Body, HeaderText, Headers, HttpRequest, HttpResponse, Method};
+use super::resolve::Pinned;
 use super::settings::NetSettings;
-use super::transport::{Kind, Transports};
+use super::transport::{self, Kind, Transports};
 use crate::domain::{Connection, Purpose};
 
 /// The HTTP client; cheap to clone and to make. Connections are shared by all clones.
@@ -101,15 +103,40 @@ impl Client {
         let mut outgoing = reqwest::Request::new(method, url);
         *outgoing.headers_mut() = header_map(&request.headers)?;
         *outgoing.body_mut() = request.body.map(reqwest::Body::from);
-        let answer = self.exchange(outgoing, kind, request.purpose, first_byte).await?;
+        let transport = match request.only_at {
+            Some(addresses) => Some(self.pinned(kind, outgoing.url(), addresses).await?),
+            None => None,
+        };
+        let answer = self.exchange_by(transport, outgoing, kind, request.purpose, first_byte).await?;
         let status = answer.response.status().as_u16();
         let headers = headers_of(answer.response.headers());
         Ok(HttpResponse { status, headers, body: answer.body(Some(STREAM_TOTAL)) })
     }
 
-    /// The only place where something is sent.
+    /// Sends over the connections that all share.
     pub(super) async fn exchange(
         &self,
+        request: reqwest::Request,
+        kind: Kind,
+        purpose: Purpose,
+        first_byte: Duration,
+    ) -> Result<Answer, NetError> {
+        self.exchange_by(None, request, kind, purpose, first_byte).await
+    }
+
+    /// A transport that reaches one host at these addresses only.
+    async fn pinned(&self, kind: Kind, url: &Url, addresses: Vec<IpAddr>) -> Result<reqwest::Client, NetError> {
+        let pinned = Pinned { host: url.host_str().unwrap_or_default().to_owned(), addresses };
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || transport::pinned(kind, &inner.settings, &pinned))
+            .await
+            .map_err(|_| NetError::invalid("the HTTP client could not be built"))?
+    }
+
+    /// The only place where something is sent.
+    async fn exchange_by(
+        &self,
+        transport: Option<reqwest::Client>,
         request: reqwest::Request,
         kind: Kind,
         purpose: Purpose,
@@ -122,7 +149,10 @@ impl Client {
             self.inner.egress.refused(purpose, reach::canonical(&url), port);
             return Err(error);
         }
-        let transport = self.transport(kind).await?;
+        let transport = match transport {
+            Some(transport) => transport,
+            None => self.transport(kind).await?,
+        };
         let way = Way { origin: origin(&url), proxy: self.proxy(kind, &url) };
         let mut exchange = self.inner.egress.begin(purpose, &url, way.proxy.clone(), size(&request));
         let began = Instant::now();

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+/// Why a name was refused that leads out of the private network.
+pub(super) const PUBLIC: &str = "the name leads to a public address, where a key is not sent without encryption";
+
 /// Which of the clocks ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
@@ -88,7 +91,7 @@ impl NetError {
                 "if your company checks encrypted traffic, name its certificate file in `network.ca_file`",
             );
         }
-        if cause == super::resolve::PUBLIC {
+        if cause == PUBLIC {
             return key_in_clear(origin, &cause);
         }
         if let Some(proxy) = &way.proxy {

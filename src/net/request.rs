@@ -1,5 +1,6 @@
 //! Requests and answers as the rest of Kiln sees them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -39,6 +40,8 @@ pub struct HttpRequest {
     pub patience: Option<Duration>,
     /// What it is for, in the list of connections.
     pub purpose: Purpose,
+    /// The only addresses that its host may have; see [`HttpRequest::only_at`].
+    pub(super) only_at: Option<Vec<IpAddr>>,
     /// The base URL that the secret headers were set for; they go to its origin and no other.
     pub(super) bound_to: Option<String>,
 }
@@ -59,6 +62,14 @@ impl HttpRequest {
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), HeaderText::Plain(value.into())));
+        self
+    }
+
+    /// Holds the request to addresses that were looked at before: whatever a name server says by now, no other is
+    /// connected to. None of them leaves only the way through a proxy, which looks names up by itself.
+    #[must_use]
+    pub fn only_at(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.only_at = Some(addresses);
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::error::NetError;
 use super::limit;
-use super::resolve::Lookup;
+use super::resolve::{Lookup, Pinned};
 use super::settings::NetSettings;
 
 /// What a connection is for; each kind has its own rules. None follows a redirect by itself.
@@ -33,7 +33,7 @@ impl Transports {
 
     /// Builds it; reads the system's certificates, so not for a task that must not wait.
     pub(super) fn build(&self, kind: Kind, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
-        self.slot(kind).get_or_init(|| build(kind, settings)).clone()
+        self.slot(kind).get_or_init(|| build(kind, settings, None)).clone()
     }
 
     fn slot(&self, kind: Kind) -> &OnceLock<Result<reqwest::Client, NetError>> {
@@ -45,7 +45,12 @@ impl Transports {
     }
 }
 
-fn build(kind: Kind, settings: &NetSettings) -> Result<reqwest::Client, NetError> {
+/// A client of its own, for one host at known addresses.
+pub(super) fn pinned(kind: Kind, settings: &NetSettings, pinned: &Pinned) -> Result<reqwest::Client, NetError> {
+    build(kind, settings, Some(pinned))
+}
+
+fn build(kind: Kind, settings: &NetSettings, pinned: Option<&Pinned>) -> Result<reqwest::Client, NetError> {
     // A second call is refused by the crate and harmless: the first provider stays.
     rustls::crypto::ring::default_provider().install_default().ok();
     let extra = extra_certificates(settings)?;
@@ -61,10 +66,14 @@ fn build(kind: Kind, settings: &NetSettings) -> Result<reqwest::Client, NetError
         if let Some(proxies) = settings.proxies.clone() {
             builder = builder.no_proxy().proxy(reqwest::Proxy::custom(move |url| proxies.of(url).cloned()));
         }
-        match kind {
+        let builder = match kind {
             Kind::Api => builder.dns_resolver(Lookup::Any),
             Kind::Clear => builder.dns_resolver(Lookup::Private).no_proxy(),
             Kind::Download => builder.dns_resolver(Lookup::Any).no_gzip().no_brotli(),
+        };
+        match pinned.cloned() {
+            Some(pinned) => builder.dns_resolver(pinned),
+            None => builder,
         }
     };
     // A machine without certificates of its own (a bare container) uses Mozilla's, carried along.

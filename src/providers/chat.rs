@@ -177,6 +177,18 @@ pub enum StreamEvent {
     },
 }
 
+impl StreamEvent {
+    /// A piece of the answer; none where it is empty.
+    pub(super) fn text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::Text { text: text.to_owned() })
+    }
+
+    /// A piece of the reasoning; none where it is empty.
+    pub(super) fn reasoning(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::Reasoning { text: text.to_owned() })
+    }
+}
+
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,31 +3,35 @@
 //! It does not send again after a failure; whoever asks decides that, visibly. The one exception
 //! is a refusal that names an optional field: the field is left out from then on.
 
-use std::collections::{BTreeMap, VecDeque};
+mod answer;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream};
+use futures::stream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::address;
 use super::catalogue::Catalogue;
-use super::chat::{AnswerStream, ChatRequest, Part, Role, StreamEvent};
+use super::chat::{AnswerStream, ChatRequest, Message, Part, Role, StreamEvent};
 use super::error::ProviderError;
 use super::limits::RateLimits;
 use super::scrub::Scrubber;
 use super::wire::{Decoder, Framing, Images, Quirks, Wire, WireRequest};
 use super::{ModelInfo, Provider};
 use crate::domain::{ModelName, ModelRef, ProviderId, Purpose};
-use crate::net::limit::{ANSWER_TEXT, STREAM_EVENT, WHOLE_ANSWER};
+use crate::net::limit::WHOLE_ANSWER;
 use crate::net::ndjson;
 use crate::net::request::collect;
 use crate::net::retry_after::retry_after;
-use crate::net::sse::{self, Frame};
-use crate::net::{Body, Client, HttpRequest, HttpResponse, NetError};
+use crate::net::sse;
+use crate::net::{Client, HttpRequest, HttpResponse};
+use answer::{Answer, Frames, from_net, peek};
 
 /// How often one request may be changed and sent anew because a field was refused.
 const CHANGES: usize = 6;
@@ -135,8 +139,9 @@ impl Shared {
         self.learn(model, |quirks| quirks.clone())
     }
 
-    /// Fails when the newest message holds a picture that the model is known not to take; pictures
-    /// of earlier messages, for another model, become words.
+    /// Fails when the person shows a picture in the newest message that the model is known not to take; pictures
+    /// of earlier messages, for another model, become words. What tools show is sent only to models that are
+    /// known to see: a refusal would end a conversation that nobody can take the picture out of.
     fn fit_images(&self, request: &ChatRequest) -> Result<Option<ChatRequest>, ProviderError> {
         let is_image = |part: &Part| matches!(part, Part::Image { .. });
         if !request.messages.iter().any(|message| message.parts.iter().any(is_image)) {
@@ -145,16 +150,21 @@ impl Shared {
         let model = request.model.as_str();
         let traits = self.quirks(model).models.get(model).and_then(|traits| traits.images);
         let known = traits.or_else(|| self.catalogue.images(&ModelRef::new(self.id.as_str(), model)));
-        if known != Some(Images::Refused) {
+        if known == Some(Images::Taken) {
             return Ok(None);
         }
+        let of_tools = |message: &Message| message.parts.iter().any(|part| matches!(part, Part::ToolResult { .. }));
         let newest = request.messages.iter().rev().take_while(|message| message.role == Role::User);
-        if newest.flat_map(|message| &message.parts).any(is_image) {
+        let mut shown = newest.filter(|message| !of_tools(message)).flat_map(|message| &message.parts);
+        if known == Some(Images::Refused) && shown.any(is_image) {
             return Err(ProviderError::NoImages { message: format!("`{model}` takes text only") });
         }
         let mut without = request.clone();
-        for part in without.messages.iter_mut().flat_map(|message| &mut message.parts).filter(|part| is_image(part)) {
-            *part = Part::Text { text: "(a picture that this model cannot see)".to_owned() };
+        let blind = |message: &&mut Message| known == Some(Images::Refused) || of_tools(message);
+        for part in without.messages.iter_mut().filter(blind).flat_map(|message| &mut message.parts) {
+            if is_image(part) {
+                *part = Part::Text { text: "(a picture that this model cannot see)".to_owned() };
+            }
         }
         Ok(Some(without))
     }
@@ -169,7 +179,7 @@ impl Shared {
     }
 
     fn address(&self, path: &str) -> String {
-        join(&self.endpoint.base_url, path)
+        address::join(&self.endpoint.base_url, path)
     }
 
     fn prepare(&self, mut request: HttpRequest, headers: &[(&'static str, String)]) -> HttpRequest {
@@ -314,139 +324,5 @@ impl Shared {
             info
         };
         Ok(self.wire.decode_models(&body)?.into_iter().map(describe).collect())
-    }
-}
-
-/// A path of the protocol behind a base URL, which people give with and without the version that
-/// the path begins with, or with the version of a server's other protocol.
-pub(super) fn join(base: &str, path: &str) -> String {
-    let base = base.trim_end_matches('/');
-    let is_version =
-        |name: &str| name.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let (front, last) = base.rsplit_once('/').unwrap_or_default();
-    let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
-    if first == "api" && matches!(last, "v1" | "api") {
-        return format!("{front}{path}");
-    }
-    if is_version(first) && is_version(last) { format!("{base}/{rest}") } else { format!("{base}{path}") }
-}
-
-/// The first byte that is neither white space nor a byte-order mark, and the body as it was.
-async fn peek(mut body: Body) -> Result<(Option<u8>, Body), NetError> {
-    let (mut seen, mut size) = (Vec::new(), 0);
-    while let Some(piece) = body.next().await {
-        let piece = piece?;
-        size += piece.len();
-        if size > STREAM_EVENT {
-            return Err(NetError::TooLarge { message: "the answer begins with nothing but white space".to_owned() });
-        }
-        let first =
-            piece.iter().copied().find(|byte| !byte.is_ascii_whitespace() && !matches!(byte, 0xef | 0xbb | 0xbf));
-        seen.push(Ok(piece));
-        if first.is_some() {
-            return Ok((first, stream::iter(seen).chain(body).boxed()));
-        }
-    }
-    Ok((None, stream::empty().boxed()))
-}
-
-type Frames = BoxStream<'static, Result<Frame, NetError>>;
-
-/// An answer being read.
-struct Answer {
-    frames: Option<Frames>,
-    decoder: Box<dyn Decoder>,
-    decoded: Vec<StreamEvent>,
-    queue: VecDeque<StreamEvent>,
-    error: Option<ProviderError>,
-    /// Bytes that it has said so far.
-    said: usize,
-}
-
-impl Answer {
-    fn new(frames: Frames, decoder: Box<dyn Decoder>) -> Self {
-        Self { frames: Some(frames), decoder, decoded: Vec::new(), queue: VecDeque::new(), error: None, said: 0 }
-    }
-
-    fn into_stream(self) -> AnswerStream {
-        stream::unfold(self, |mut answer| async move { answer.next().await.map(|item| (item, answer)) }).boxed()
-    }
-
-    async fn next(&mut self) -> Option<Result<StreamEvent, ProviderError>> {
-        loop {
-            if let Some(event) = self.queue.pop_front() {
-                return Some(Ok(event));
-            }
-            if let Some(error) = self.error.take() {
-                return Some(Err(error));
-            }
-            let next = self.frames.as_mut()?.next().await;
-            self.take(next);
-        }
-    }
-
-    fn take(&mut self, next: Option<Result<Frame, NetError>>) {
-        let result = match next {
-            Some(Ok(frame)) => self.decoder.push(&frame, &mut self.decoded).map(|()| false),
-            // The connection may break after everything was said.
-            Some(Err(error)) => self.decoder.finish(&mut self.decoded).map_err(|_| from_net(&error)).map(|()| true),
-            None => self.decoder.finish(&mut self.decoded).map(|()| true),
-        };
-        self.said += self.decoded.iter().map(said).sum::<usize>();
-        if self.said > ANSWER_TEXT {
-            self.decoded.clear();
-            self.frames = None;
-            let limit = ANSWER_TEXT / (1024 * 1024);
-            self.error = Some(ProviderError::Unusable { message: format!("the answer is longer than {limit} MiB") });
-            return;
-        }
-        let stopped = matches!(self.decoded.last(), Some(StreamEvent::Stopped { .. }));
-        self.queue.extend(self.decoded.drain(..));
-        // Dropping the frames closes the connection, or frees it for the next request.
-        match result {
-            Ok(ended) if ended || stopped => self.frames = None,
-            Ok(_) => {}
-            Err(error) => {
-                self.frames = None;
-                self.error = Some(error);
-            }
-        }
-    }
-}
-
-fn said(event: &StreamEvent) -> usize {
-    match event {
-        StreamEvent::Text { text } | StreamEvent::Reasoning { text } => text.len(),
-        StreamEvent::ToolArguments { json, .. } => json.len(),
-        _ => 0,
-    }
-}
-
-fn from_net(error: &NetError) -> ProviderError {
-    let message = error.to_string();
-    match error {
-        NetError::Refused { .. } => ProviderError::Withheld { message },
-        NetError::Offline { .. } | NetError::Timeout { clock: crate::net::Clock::Connect, .. } => {
-            ProviderError::Offline { message }
-        }
-        NetError::Barred { hint, .. } => ProviderError::Barred { message, hint: hint.clone() },
-        NetError::Timeout { .. } | NetError::Cut { .. } => ProviderError::Broken { message },
-        NetError::TooLarge { .. } => ProviderError::Unusable { message },
-        NetError::Status { .. } | NetError::Invalid { .. } => ProviderError::BadRequest { message, field: None },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls_may_hold_the_version() {
-        assert_eq!(join("https://a", "/v1/messages"), "https://a/v1/messages");
-        assert_eq!(join("https://a/v1/", "/v1/messages"), "https://a/v1/messages");
-        assert_eq!(join("https://a/v1", "/v1beta/models"), "https://a/v1/models");
-        assert_eq!(join("http://a:1/v1", "/api/chat"), "http://a:1/api/chat");
-        assert_eq!(join("http://a:1/api", "/api/chat"), "http://a:1/api/chat");
-        assert_eq!(join("https://a/v1", "/chat/completions"), "https://a/v1/chat/completions");
     }
 }

@@ -4,6 +4,7 @@
 //! model; `scripted` plays a recording. This room never decides who is asked and never touches
 //! files of a project.
 
+mod address;
 pub mod cassette;
 pub mod catalogue;
 pub mod chat;

@@ -59,12 +59,16 @@ pub async fn run_helper(helper: Helper<'_>) -> Result<Output, HelperError> {
             HelperError::Failed { program: program.clone(), source }
         }
     };
+    let variables = helper.environment.iter().map(|(name, value)| match name.as_str() {
+        "PATH" if cfg!(unix) => (name, absolute(value)),
+        _ => (name, value.clone()),
+    });
     let mut command = Command::new(helper.program);
     command
         .args(helper.arguments)
         .current_dir(helper.directory)
         .env_clear()
-        .envs(helper.environment.iter().map(|(name, value)| (name, value)))
+        .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -81,6 +85,12 @@ pub async fn run_helper(helper: Helper<'_>) -> Result<Output, HelperError> {
     let status = status.map_err(failed)?;
     group.spare();
     Ok(Output { status, stdout, stderr })
+}
+
+/// A search path without relative folders: the project that Kiln stands in brings no program of that name.
+fn absolute(path: &str) -> String {
+    let kept: Vec<&str> = path.split(':').filter(|folder| folder.starts_with('/')).collect();
+    if kept.is_empty() { "/usr/bin:/bin".to_owned() } else { kept.join(":") }
 }
 
 /// A program's process group, killed when this is dropped, so that no grandchild stays.
@@ -146,6 +156,19 @@ mod tests {
     async fn a_missing_program_is_named() {
         let error = run_helper(helper("kiln-no-such-program", &[], &[])).await.unwrap_err();
         assert!(matches!(error, HelperError::Missing { program } if program == "kiln-no-such-program"));
+    }
+
+    #[tokio::test]
+    async fn a_program_of_the_folder_it_runs_in_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("git");
+        std::fs::write(&script, "#!/bin/sh\ntouch ran\n").unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let environment = [("PATH".to_owned(), ".::bin:/nowhere".to_owned())];
+        let wanted = Helper { directory: folder.path(), ..helper("git", &["--version"], &environment) };
+        let found = run_helper(wanted).await;
+        assert!(matches!(found, Err(HelperError::Missing { .. })), "{found:?}");
+        assert!(!folder.path().join("ran").exists());
     }
 
     #[tokio::test]

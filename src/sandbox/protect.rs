@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ use super::linux::mounts::PRIVATE;
 use super::policy::{Command, HomeView, Network, Policy, SandboxError, Writable};
 use super::stage::{Spec, StageLimits};
 use super::tier::Tier;
+
+/// Bytes of a file that names a folder.
+const LONGEST_LINE: u64 = 8 * 1024;
 
 /// Beneath the home folder: what holds secrets, or speaks in the person's name.
 const SECRETS: &[&str] = &[
@@ -164,7 +168,11 @@ pub(super) fn plan(tier: Tier, policy: &Policy, command: &Command) -> Result<(Sp
         .filter(|path| tier == Tier::Strict && is_missing_or_empty(path))
         .collect();
     protected.retain(|path| !ghosts.contains(path));
-    let visible = visible(policy, home.as_deref(), command);
+    let mut visible = visible(policy, home.as_deref(), command);
+    if policy.writable == Writable::Nothing {
+        // It may lie in a folder that is private to the command, or blanked out.
+        visible.push(root.clone());
+    }
     let (masked, covered) = hidden(policy, home.as_deref(), &writable, &root, &visible);
     let private_home = match policy.home_view {
         HomeView::Private => home.filter(|home| *home != root),
@@ -244,9 +252,22 @@ fn git_folders(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The beginning of a file, which may be anything that a project holds: pipes and devices are not read.
+fn one_line(file: &Path) -> Option<String> {
+    if !fs::metadata(file).ok()?.is_file() {
+        return None;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let mut bytes = Vec::new();
+    options.open(file).ok()?.take(LONGEST_LINE).read_to_end(&mut bytes).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
 /// The folder that a one-line file names, relative to its own.
 fn pointed(file: &Path, prefix: &str) -> Option<PathBuf> {
-    let text = fs::read_to_string(file).ok()?;
+    let text = one_line(file)?;
     let named = text.strip_prefix(prefix)?.trim();
     fs::canonicalize(file.parent()?.join(named)).ok()
 }

@@ -56,7 +56,7 @@ pub(super) fn profile(policy: &Policy) -> Result<String, SandboxError> {
     }
     let secrets = policy.home.iter().flat_map(|home| SECRETS.iter().map(|name| home.join(name)));
     for hidden in secrets.chain(policy.hidden.iter().cloned()).collect::<Vec<PathBuf>>() {
-        if !folders.iter().any(|folder| folder.starts_with(&hidden)) {
+        if !folders.iter().chain([&policy.root]).any(|folder| folder.starts_with(&hidden)) {
             rule("deny file-read* file-write*", &hidden)?;
         }
     }

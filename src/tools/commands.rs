@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use crate::net::tunnel::Barred;
 use crate::net::{Refusal, Tunnel};
-use crate::sandbox::{self, Command, Ended, Finish, Input, Network, Policy, Running, SandboxError, Tier};
+use crate::sandbox::{self, Command, Ended, Finish, Input, Network, Policy, Running, SandboxError, Tier, Writable};
 
 /// Characters of a background job's output that are kept to be read.
 const JOB_OUTPUT: usize = 64 * 1024;
@@ -22,12 +22,12 @@ const MOST_REFUSALS: usize = 12;
 const MOST_JOBS: usize = 8;
 
 /// Whether a command is held in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Walls {
     /// As well as this machine can.
     Sandboxed,
-    /// Wholly, with a way to these hosts, which whoever starts it has to serve.
-    Reaching(Vec<String>),
+    /// As before, and nothing of the project can be written either.
+    Reading,
     /// Not at all: the person said so.
     Open,
 }
@@ -51,25 +51,40 @@ impl Commands {
         &self.policy.root
     }
 
+    /// Whether a file is Kiln's own, or lies where those are: commands do not see them, and files of a project
+    /// that holds them are not theirs to be read or written.
+    pub fn hides(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let root = real(&self.policy.root);
+        let path = path.strip_prefix(&self.policy.root).map_or_else(|_| path.to_owned(), |below| root.join(below));
+        self.policy.hidden.iter().any(|folder| {
+            let folder = real(folder);
+            // A project that lies among them, such as a scratch folder, is a project all the same.
+            !root.starts_with(&folder) && path.starts_with(folder)
+        })
+    }
+
     /// The jobs of the session.
     pub fn jobs(&self) -> &Arc<Jobs> {
         &self.jobs
     }
 
-    /// Starts a shell line in a folder, with `time` to run; `None` for as long as it takes.
+    /// Starts a shell line in a folder, with `time` to run; `None` for as long as it takes. Granted hosts are to be
+    /// served by whoever starts it, at [`Running::take_listener`].
     pub async fn start(
         &self,
         line: &str,
         directory: &Path,
         time: Option<Duration>,
         walls: Walls,
+        network: Network,
     ) -> Result<Running, SandboxError> {
         let mut command = Command::shell(line, directory, self.environment.clone());
         command.limits.time = time;
-        let mut policy = self.policy.clone();
+        let mut policy = Policy { network, ..self.policy.clone() };
         match walls {
             Walls::Sandboxed => {}
-            Walls::Reaching(hosts) => policy.network = Network::Hosts(hosts),
+            Walls::Reading => policy.writable = Writable::Nothing,
             Walls::Open => policy.ceiling = Tier::None,
         }
         sandbox::start(&policy, &command).await
@@ -77,7 +92,7 @@ impl Commands {
 
     /// Runs a shell line in the project's folder to its end. Dropping the future kills it.
     pub async fn run(&self, line: &str, time: Duration) -> Result<Ended, SandboxError> {
-        Ok(self.start(line, &self.policy.root, Some(time), Walls::Sandboxed).await?.wait().await)
+        Ok(self.start(line, &self.policy.root, Some(time), Walls::Sandboxed, Network::Off).await?.wait().await)
     }
 }
 

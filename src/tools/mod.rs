@@ -8,6 +8,7 @@ mod builtin;
 mod changes;
 pub mod commands;
 pub mod live;
+mod looking;
 pub mod notes;
 pub mod policy;
 pub mod preview;
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 pub use toolbox::{AnyTool, Toolbox};
 
-use crate::domain::{Content, ContentHash, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
+use crate::domain::{Content, ContentHash, Display, PlannedStep, ProjectPath, Step, StepId, StepState, Touch};
 use crate::workspace::seen::Seen;
 use crate::workspace::{Root, WorkspaceError};
 
@@ -87,12 +88,14 @@ pub struct ToolAnswer {
     pub failed: bool,
     pub content: Vec<Content>,
     pub effects: Vec<Effect>,
+    /// Whether the transcript tells of it; what has effects is told by them in any case.
+    pub display: Display,
 }
 
 impl ToolAnswer {
     /// A good answer in words.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { failed: false, content: vec![Content::Text { text: text.into() }], effects: Vec::new() }
+        Self { failed: false, content: vec![Content::Text { text: text.into() }], ..Self::default() }
     }
 
     /// A refusal in words that the model can act on.
@@ -103,6 +106,11 @@ impl ToolAnswer {
     /// The words for the model.
     pub fn for_model(&self) -> String {
         words(&self.content)
+    }
+
+    /// The same, told by facts of its own: not a line of the transcript.
+    pub fn quiet(self) -> Self {
+        Self { display: Display::Quiet, ..self }
     }
 
     fn with(mut self, effect: Effect) -> Self {

@@ -49,7 +49,7 @@ impl Model {
             entry("conversation", "go on from there; files stay as they are", RewindScope::Conversation),
             entry("files and conversation", "both", RewindScope::Both),
         ];
-        self.overlay = Some(Overlay::Picker(Picker::new("go back to the checkpoint:", "", entries)));
+        self.overlay = Some(Overlay::Picker(Picker::new("what goes back to that checkpoint?", "", entries)));
     }
 }
 
@@ -88,7 +88,7 @@ pub fn taken(model: &mut Model, back: Back, reply: Reply) -> Vec<Cmd> {
             let mut text = if count == 0 {
                 "no file had to change".to_owned()
             } else {
-                format!("{} brought back", plural(count, "path"))
+                format!("{} as they were then", plural(count, "file"))
             };
             if !left.is_empty() {
                 text.push_str(&format!(" · {} left, see the notice", left.len()));

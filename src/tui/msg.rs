@@ -73,6 +73,9 @@ pub enum Ask {
     Permissions,
     /// A standing permission is taken back.
     Revoke,
+    Jobs,
+    /// A background command is asked to end.
+    StopJob,
     Cancel,
     Retry,
     /// Files, conversation or both go back or forth.

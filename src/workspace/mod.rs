@@ -13,6 +13,7 @@ pub mod hunks;
 pub mod lines;
 pub mod patch;
 mod root;
+mod rules;
 mod search;
 pub mod seen;
 pub mod undo;

@@ -4,15 +4,18 @@
 //! scratch project inside an ignored folder look empty.
 
 use std::path::Path;
-
-use ignore::WalkBuilder;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::error::WorkspaceError;
 use super::is_temporary;
+use super::search::{self, FoundKind, Onward};
 use crate::domain::ProjectPath;
 
 /// Most files that are listed.
 pub const MAX_FILES: usize = 100_000;
+/// Paths that are held before they are sorted and cut, so that mostly the same ones are left.
+const MOST_HELD: usize = 4 * MAX_FILES;
 
 /// The files of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,36 +30,27 @@ pub struct Listing {
 }
 
 pub(super) fn files(root: &Path) -> Result<Listing, WorkspaceError> {
-    std::fs::read_dir(root).map_err(|error| WorkspaceError::no_root(root, &error))?;
-    let walk = WalkBuilder::new(root)
-        .hidden(false)
-        .parents(false)
-        .git_global(false)
-        .require_git(false)
-        .follow_links(false)
-        .filter_entry(|entry| entry.depth() == 0 || !left_out(entry.file_name()))
-        .build();
-    let mut listing = Listing::default();
-    for entry in walk {
-        let Ok(entry) = entry else {
-            listing.skipped += 1;
-            continue;
-        };
-        if entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        match project_path(root, entry.path()).filter(|_| is_file) {
-            Some(_) if listing.files.len() >= MAX_FILES => {
-                listing.truncated = true;
-                break;
+    let found: Mutex<Vec<ProjectPath>> = Mutex::default();
+    let full = AtomicBool::new(false);
+    let walked = search::walk(root, None, &mut || {
+        Box::new(|entry| {
+            if entry.kind != FoundKind::File {
+                return Onward::Next;
             }
-            Some(path) => listing.files.push(path),
-            None => listing.skipped += 1,
-        }
-    }
-    listing.files.sort();
-    Ok(listing)
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            if found.len() >= MOST_HELD {
+                full.store(true, Ordering::Relaxed);
+                return Onward::Stop;
+            }
+            found.push(entry.path);
+            Onward::Next
+        })
+    })?;
+    let mut files = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    files.sort_unstable();
+    let truncated = full.into_inner() || files.len() > MAX_FILES;
+    files.truncate(MAX_FILES);
+    Ok(Listing { files, skipped: walked.skipped, truncated })
 }
 
 /// Git's own folder, and what a Kiln that was killed left behind.

@@ -172,7 +172,10 @@ fn trust_is_for_a_folder_and_a_content() {
         fs::copy(world.root.join(name), twin.join(name)).unwrap();
     }
     let project = Project { root: &twin, ..world.project() };
-    assert!(matches!(Trust::of(&world.paths, &Environment::default(), &project), Trust::Untrusted(_)));
+    assert!(matches!(
+        kiln::config::load_with_project(&world.paths, &Environment::default(), &[], &project).trust,
+        Trust::Untrusted(_)
+    ));
 
     assert_eq!(trust::list(&world.paths).unwrap()[0].root, world.root);
     assert!(trust::revoke(&world.paths, &world.root).unwrap());

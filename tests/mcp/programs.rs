@@ -49,6 +49,30 @@ fn the_verbs_add_list_try_and_take_out() {
 }
 
 #[test]
+fn hostile_words_of_a_server_reach_no_terminal() {
+    if !python() {
+        return;
+    }
+    let home = TempDir::new().unwrap();
+    let evil = "\u{1b}]52;c;ZXZpbA==\u{7}\u{1b}[2J\u{9b}31m\u{202e}gnp\u{7f}\u{e0041} Says it again.";
+    std::fs::write(home.path().join("description"), evil).unwrap();
+    let folder = home.path().to_str().unwrap();
+    let text = serde_json::json!({ "text": evil }).to_string();
+    for arguments in [
+        &["mcp", "add", "files", "--", "python3", &script(), folder][..],
+        &["mcp", "list"],
+        &["mcp", "test", "files", "--call", "echo", "--arguments", &text],
+    ] {
+        let output = kiln(home.path(), arguments).output().unwrap();
+        let said = told(&output);
+        assert!(output.status.success(), "{said}");
+        let hidden = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202e}' | '\u{e0041}');
+        assert!(!said.contains(hidden), "{arguments:?}: {said:?}");
+    }
+    assert!(told(&kiln(home.path(), &["mcp", "test", "files"]).output().unwrap()).contains("Says it again."));
+}
+
+#[test]
 fn what_a_project_offers_is_shown_and_not_started() {
     if !python() {
         return;

@@ -529,3 +529,46 @@ fn an_approval_shows_the_command_with_its_hosts_and_one_number_covers_both() {
     let pressed = player.press(KeyCode::Char('1'), KeyModifiers::NONE);
     assert_eq!(decisions(&pressed), [Decision::AllowFurther { scope: both, lifetime: Lifetime::Session }]);
 }
+
+#[test]
+fn a_command_can_be_begun_while_a_call_asks() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    player.asks("c1", "cargo test");
+    player.look();
+    for c in "/perm".chars() {
+        assert!(decisions(&player.press(KeyCode::Char(c), KeyModifiers::NONE)).is_empty());
+    }
+    assert_eq!(player.model.composer.text(), "/perm", "its letters answer nothing");
+}
+
+#[test]
+fn what_is_pasted_early_into_a_dialog_is_not_lost() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    player.question(&[]);
+    player.look();
+    player.fact(FactBody::QuestionAnswered { turn: TurnId(1), call: CallId::new("q"), answer: "red".into() });
+    player.question(&[]);
+    player.draw(100, 40);
+    player.send(Msg::Paste("Bäckerei".into()));
+    assert!(player.screen(100, 40).contains("Bäckerei"), "words decide nothing and are kept");
+    let early = player.press(KeyCode::Enter, KeyModifiers::NONE);
+    assert!(early.iter().all(|command| !matches!(command, Cmd::Ask { op: Op::Answer { .. }, .. })), "enter waits");
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    player.asks("c1", "cargo test");
+    player.look();
+    assert!(player.send(Msg::Paste("y".into())).is_empty());
+    assert_eq!(player.model.composer.text(), "y", "a paste is no answer, and is not lost");
+}
+
+#[test]
+fn messages_that_a_stopped_turn_left_say_how_they_go_on() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    player.fact(FactBody::MessageQueued { text: "and then this".into() });
+    assert!(!player.screen(80, 24).contains("/queue go"));
+    player.fact(FactBody::TurnEnded { turn: TurnId(1), outcome: TurnOutcome::Cancelled });
+    assert!(player.screen(80, 24).contains("`/queue go` sends them"));
+}

@@ -288,3 +288,18 @@ async fn a_model_hears_which_host_its_command_did_not_reach() {
     assert!(heard.contains("tried to reach `other.test:443`, which was not granted"), "{heard}");
     assert!(heard.contains("call again with `other.test` in `hosts`"), "{heard}");
 }
+
+#[tokio::test]
+async fn background_commands_are_listed_and_stopped() {
+    let start = r#"{"command":"sleep 1000","background":true}"#;
+    let mut world = World::new(TurnProtocol::Tools, vec![call(&[("shell", start)]), text("It runs.")]).await;
+    let session = opened(&mut world).await;
+    world.told(Op::SelectMode { session, mode: Mode::Auto }).await.unwrap();
+    world.told(Op::Send { session, text: "go".to_owned() }).await.unwrap();
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    let Reply::Jobs { jobs } = world.told(Op::ListJobs { session }).await.unwrap() else { panic!("no jobs") };
+    assert_eq!(jobs.iter().map(|job| job.line.as_str()).collect::<Vec<_>>(), ["sleep 1000"]);
+    world.told(Op::StopJob { session, job: jobs[0].job }).await.unwrap();
+    let unknown = world.told(Op::StopJob { session, job: 77 }).await.unwrap_err();
+    assert!(unknown.hint.as_deref().is_some_and(|hint| hint.contains("/jobs")), "{unknown:?}");
+}

@@ -153,3 +153,70 @@ async fn a_model_that_goes_in_circles_is_stopped_by_the_person() {
     assert!(matches!(world.until_ended().await, TurnOutcome::Failed { .. }));
     assert_eq!(world.requests().len(), 3);
 }
+
+#[tokio::test]
+async fn a_step_whose_check_stays_red_is_not_shown_as_done() {
+    let finish = || ("finish_step", r#"{"step":1}"#.to_owned());
+    let plays = vec![
+        call(&[("set_plan", r#"{"steps":["write it","tell of it"]}"#)]),
+        calls(&[write("program.sh", "echo always; exit 1\n"), finish()]),
+        calls(&[
+            ("read_file", r#"{"path":"program.sh"}"#.to_owned()),
+            write("program.sh", "echo always; exit 1 # again\n"),
+            finish(),
+        ]),
+        text("I cannot."),
+        text("I really cannot."),
+    ];
+    let mut world = checked(plays).await;
+    assert_eq!(send(&mut world, "make it work").await, TurnOutcome::Completed);
+    assert_eq!(runs(&world).len(), 2);
+    assert_eq!(world.view.state.plan[0].state, StepState::Failed);
+    let lines = world.view.state.items.iter().filter(|item| {
+        matches!(&item.kind, ItemKind::Call { name, answer: Some(answer), .. }
+            if name == "finish_step" && answer.display == kiln::domain::Display::Line)
+    });
+    assert_eq!(lines.count(), 0, "the check itself tells what it found");
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_not_said_to_have_passed() {
+    let plays = vec![
+        calls(&[write("README.md", "# read me\n")]),
+        text("Done."),
+        calls(&[write("a.py", "x = 1\n"), write("notes.txt", "a note\n")]),
+        text("Done."),
+    ];
+    let mut world = World::new(TurnProtocol::Tools, plays).await;
+    world.start("write a readme").await;
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    assert_eq!(runs(&world), []);
+    let unverified = |world: &World| world.view.state.unverified.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(unverified(&world), ["README.md"]);
+    assert_eq!(send(&mut world, "and a program").await, TurnOutcome::Completed);
+    assert_eq!(runs(&world).len(), 1);
+    assert_eq!(unverified(&world), ["README.md", "notes.txt"], "only what was looked at is covered");
+    world.told(Op::Undo { session: world.session(), existing: kiln::domain::ExistingFiles::default() }).await.unwrap();
+    assert_eq!(unverified(&world), ["README.md"], "what was taken back is no edit any more");
+}
+
+#[tokio::test]
+async fn a_command_that_is_stopped_keeps_what_it_printed() {
+    let plays = vec![call(&[("shell", r#"{"command":"echo so far; sleep 60"}"#)])];
+    let mut world = checked(plays).await;
+    let session = world.session();
+    world.told(Op::Send { session, text: "go".to_owned() }).await.unwrap();
+    world
+        .until(|event| matches!(event, Event::Glimpse { glimpse: kiln::domain::Glimpse::Output { text, .. }, .. } if text.contains("so far")))
+        .await;
+    world.told(Op::Cancel { session }).await.unwrap();
+    assert_eq!(world.until_ended().await, TurnOutcome::Cancelled);
+    let answer = world.view.state.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Call { answer, .. } => answer.clone(),
+        _ => None,
+    });
+    let answer = answer.expect("the call is answered");
+    assert!(answer.failed);
+    let told = format!("{:?}", answer.content);
+    assert!(told.contains("so far") && told.contains("stopped"), "{told}");
+}

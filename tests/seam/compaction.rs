@@ -5,15 +5,6 @@ use kiln::providers::{ChatRequest, ProviderError};
 
 use crate::world::{World, call, error, text};
 
-async fn turn(world: &mut World, words: &str) -> TurnOutcome {
-    if world.view.state.session.is_none() {
-        world.open().await;
-    }
-    let session = world.session();
-    world.told(Op::Send { session, text: words.to_owned() }).await.unwrap();
-    world.until_ended().await
-}
-
 fn all(request: &ChatRequest) -> String {
     format!("{:?}", request.messages)
 }
@@ -24,7 +15,7 @@ async fn compacted() -> World {
     let plays = plays.into_iter().chain([text("## Goals\nSUMMARY"), text("answer five")]).collect();
     let mut world = World::new(TurnProtocol::Tools, plays).await;
     for words in ["first wish", "second wish", "third wish", "fourth wish"] {
-        turn(&mut world, words).await;
+        world.turn(words).await;
         if words == "second wish" {
             let session = world.session();
             world.told(Op::Pin { session, item: None, pin: Pin::Keep }).await.unwrap();
@@ -40,7 +31,7 @@ async fn the_oldest_turns_become_a_summary_and_pins_stay_word_for_word() {
     let mut world = compacted().await;
     let before = world.requests();
     assert!(all(&before[4]).contains("answer one") && before[4].tools.is_empty(), "the model writes the summary");
-    turn(&mut world, "fifth wish").await;
+    world.turn("fifth wish").await;
     let told = all(&world.requests()[5]);
     assert!(told.contains("SUMMARY"), "{told}");
     for kept in ["first wish", "second wish", "third wish", "answer three", "answer four", "fifth wish"] {
@@ -72,7 +63,7 @@ async fn a_compaction_is_taken_back_also_after_a_restart() {
     assert!(names.contains(&"summary") && names.contains(&"pins") && names.contains(&"turns"), "{names:?}");
     assert_eq!(context.ledger.len(), 2);
     world.told(Op::UndoCompaction { session }).await.unwrap();
-    turn(&mut world, "fifth wish").await;
+    world.turn("fifth wish").await;
     let told = all(&world.requests()[0]);
     assert!(told.contains("answer one") && !told.contains("SUMMARY"), "{told}");
     let fault = world.told(Op::UndoCompaction { session }).await.unwrap_err();
@@ -94,9 +85,9 @@ async fn a_full_window_compacts_by_itself_at_the_beginning_of_a_turn() {
     let long = "word ".repeat(14_000);
     let plays = vec![text("one"), text(&long), text("SUMMARY"), text("three")];
     let mut world = World::with_window(20_000, plays).await;
-    turn(&mut world, "first wish").await;
-    turn(&mut world, "second wish").await;
-    assert_eq!(turn(&mut world, "third wish").await, TurnOutcome::Completed);
+    world.turn("first wish").await;
+    world.turn("second wish").await;
+    assert_eq!(world.turn("third wish").await, TurnOutcome::Completed);
     let requests = world.requests();
     assert_eq!(requests.len(), 4);
     assert!(all(&requests[3]).contains("SUMMARY") && all(&requests[3]).contains("first wish"));
@@ -110,8 +101,8 @@ async fn a_request_that_is_too_long_is_sent_once_more_after_compacting() {
     let too_long = || error(ProviderError::TooLong { message: "too many tokens".to_owned() });
     let plays = vec![text("answer one"), too_long(), text("SUMMARY"), text("answer two"), too_long(), too_long()];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
-    turn(&mut world, "first wish").await;
-    assert_eq!(turn(&mut world, "second wish").await, TurnOutcome::Completed);
+    world.turn("first wish").await;
+    assert_eq!(world.turn("second wish").await, TurnOutcome::Completed);
     let requests = world.requests();
     assert!(
         all(&requests[3]).contains("SUMMARY") && !all(&requests[3]).contains("answer one"),
@@ -119,7 +110,7 @@ async fn a_request_that_is_too_long_is_sent_once_more_after_compacting() {
         all(&requests[3])
     );
     // Where the summary itself is too long the turn fails and says so; nothing is tried for ever.
-    let TurnOutcome::Failed { fault } = turn(&mut world, "third wish").await else { panic!() };
+    let TurnOutcome::Failed { fault } = world.turn("third wish").await else { panic!() };
     assert_eq!(fault.class, FaultClass::TooLong);
     assert_eq!(world.requests().len(), 6);
 }
@@ -133,7 +124,7 @@ async fn within_a_turn_old_answers_are_shortened_before_the_window_is_full() {
     for name in ["a.txt", "b.txt", "c.txt"] {
         world.put(name, &format!("{name} begins\n{}", "x y z\n".repeat(2_000)));
     }
-    assert_eq!(turn(&mut world, "read all").await, TurnOutcome::Completed);
+    assert_eq!(world.turn("read all").await, TurnOutcome::Completed);
     let requests = world.requests();
     assert!(all(&requests[4]).len() < all(&requests[3]).len() * 3 / 4);
     assert!(all(&requests[4]).contains("a.txt begins"), "what is left says what it was");

@@ -26,15 +26,6 @@ fn newest(request: &ChatRequest) -> String {
         .collect()
 }
 
-async fn turn(world: &mut World, words: &str) -> TurnOutcome {
-    if world.view.state.session.is_none() {
-        world.open().await;
-    }
-    let session = world.session();
-    world.told(Op::Send { session, text: words.to_owned() }).await.unwrap();
-    world.until_ended().await
-}
-
 #[tokio::test]
 async fn instructions_of_the_person_and_the_project_come_after_kilns_own_and_stay_the_same() {
     let mut world = World::new(TurnProtocol::Tools, vec![text("Yes."), text("Again.")]).await;
@@ -42,8 +33,8 @@ async fn instructions_of_the_person_and_the_project_come_after_kilns_own_and_sta
     world.put("CLAUDE.md", "Run `just test`.");
     std::fs::create_dir_all(world.home("config")).unwrap();
     std::fs::write(world.home("config/AGENTS.md"), "Speak like a pirate.").unwrap();
-    turn(&mut world, "hello").await;
-    turn(&mut world, "again").await;
+    world.turn("hello").await;
+    world.turn("again").await;
     let requests = world.requests();
     let system = &requests[0].system;
     let place = |words: &str| system.find(words).unwrap_or_else(|| panic!("{words} is not in {system}"));
@@ -70,8 +61,8 @@ async fn the_instructions_of_a_folder_come_with_the_first_call_there() {
     world.put("web/AGENTS.md", "Two blanks here.");
     world.put("web/deep/CLAUDE.md", "And deeper.");
     world.put("web/deep/a.txt", "x");
-    turn(&mut world, "go").await;
-    turn(&mut world, "go on").await;
+    world.turn("go").await;
+    world.turn("go on").await;
     let requests = world.requests();
     let first = newest(&requests[1]);
     assert!(first.contains("Two blanks here.") && first.contains("And deeper."), "{first}");
@@ -84,14 +75,38 @@ async fn the_instructions_of_a_folder_come_with_the_first_call_there() {
 async fn what_is_remembered_is_told_in_the_next_session() {
     let plays = vec![call(&[("remember", r#"{"note":"tests run with `just`"}"#)]), text("Noted.")];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
-    turn(&mut world, "remember how tests run").await;
+    world.turn("remember how tests run").await;
     let session = world.session();
     let Reply::Notes { path, notes } = world.told(Op::ListNotes { session }).await.unwrap() else { panic!() };
     assert_eq!(notes, ["tests run with `just`"]);
     assert!(std::fs::read_to_string(path.unwrap()).unwrap().contains("- tests run with `just`"));
     let mut other = world.beside(vec![text("Hi.")]).await;
-    turn(&mut other, "hello").await;
+    other.turn("hello").await;
     assert!(other.requests()[0].system.trim_end().ends_with("- tests run with `just`"));
+}
+
+#[tokio::test]
+async fn a_mentioned_picture_is_shown_to_the_model_and_to_later_turns() {
+    let mut world = World::new(TurnProtocol::Tools, vec![text("A cat."), text("Still.")]).await;
+    let png = b"\x89PNG\r\n\x1a\nrest";
+    std::fs::write(world.project().join("cat.png"), png).unwrap();
+    let outside = world.home("my pictures");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("dog.png"), png).unwrap();
+    std::fs::write(outside.join("secret.txt"), "secret").unwrap();
+    let outside = outside.display();
+    let words = format!("what is in @cat.png, @\"{outside}/dog.png\" and @\"{outside}/secret.txt\"?");
+    world.turn(&words).await;
+    let pictures = |request: &ChatRequest| {
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        parts.filter(|part| matches!(part, Part::Image { media_type, .. } if media_type == "image/png")).count()
+    };
+    let request = world.requests()[0].clone();
+    assert_eq!(pictures(&request), 2);
+    assert!(newest(&request).contains("a picture, image/png, 12 bytes"), "{}", newest(&request));
+    assert!(!newest(&request).contains("<file path=\"/") || !newest(&request).contains("secret.txt\">"));
+    world.turn("and now?").await;
+    assert_eq!(pictures(&world.requests()[1]), 2, "what was shown once stays in the conversation");
 }
 
 #[tokio::test]
@@ -101,8 +116,8 @@ async fn mentioned_files_and_folders_are_put_beside_the_message() {
     let mut world = World::new(TurnProtocol::Tools, plays).await;
     world.put("src/a.rs", "pub fn one() {}\n");
     world.put("lib/b.py", "class Two:\n    def three(self): pass\n");
-    turn(&mut world, "look at @src/a.rs, @lib/ and @nothing.rs.").await;
-    turn(&mut world, "go on").await;
+    world.turn("look at @src/a.rs, @lib/ and @nothing.rs.").await;
+    world.turn("go on").await;
     let requests = world.requests();
     let told = newest(&requests[0]);
     assert!(told.contains("<file path=\"src/a.rs\">\npub fn one() {}"), "{told}");
@@ -120,7 +135,7 @@ async fn the_map_comes_last_and_is_within_its_budget() {
     for number in 0..300 {
         world.put(&format!("users/u{number}.rs"), &format!("pub fn use_{number}(e: &Engine) {{ e.start(); }}\n"));
     }
-    turn(&mut world, "what is here?").await;
+    world.turn("what is here?").await;
     let told = newest(&world.requests()[0]);
     let map = told.split("<project_map>").nth(1).expect("a map");
     assert!(map.contains("core/engine.rs\n    1 pub struct Engine"), "what others use comes first: {map}");
@@ -144,7 +159,7 @@ async fn commands_and_skills_are_taken_as_people_have_them() {
     let session = world.session();
     let Reply::Commands { commands } = world.told(Op::ListCommands { session }).await.unwrap() else { panic!() };
     assert_eq!((commands[0].name.as_str(), commands[0].about.as_str()), ("review", "Look closely"));
-    turn(&mut world, "/review x.rs bugs").await;
+    world.turn("/review x.rs bugs").await;
     let requests = world.requests();
     let told = newest(&requests[0]);
     assert!(told.contains("Review x.rs for x.rs bugs.") && told.contains("alpha"), "{told}");
@@ -162,7 +177,7 @@ async fn a_task_has_its_own_conversation_and_only_its_report_comes_back() {
     ];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
     world.put("a.txt", "SECRET-MATERIAL 42");
-    assert_eq!(turn(&mut world, "what is it?").await, TurnOutcome::Completed);
+    assert_eq!(world.turn("what is it?").await, TurnOutcome::Completed);
     let requests = world.requests();
     assert_eq!(newest(&requests[1]), "find the answer", "it sees nothing of the conversation");
     assert!(requests[1].tools.iter().all(|tool| tool.name != "write_file" && tool.name != "task"));
@@ -192,12 +207,12 @@ async fn a_task_with_all_tools_is_under_the_same_policy_and_its_changes_can_be_u
         text("Done."),
     ];
     let mut world = World::new(TurnProtocol::Tools, plays).await;
-    turn(&mut world, "go").await;
+    world.turn("go").await;
     assert_eq!(world.file("b.txt").as_deref(), Some("made"));
     assert_eq!(world.view.state.changes.len(), 1);
     let session = world.session();
     world.told(Op::SelectMode { session, mode: Mode::ReadOnly }).await.unwrap();
-    turn(&mut world, "go").await;
+    world.turn("go").await;
     assert_eq!(world.file("c.txt"), None);
     assert!(newest(&world.requests()[6]).contains("not allowed"));
 }
@@ -209,7 +224,7 @@ async fn a_folder_that_is_not_trusted_brings_no_commands_and_no_skills() {
     world.put(".claude/commands/review.md", "Review.");
     world.put(".kiln/skills/pdf/SKILL.md", "---\nname: pdf\ndescription: Makes PDF files\n---\n");
     world.put("AGENTS.md", "Use tabs.");
-    turn(&mut world, "/review x").await;
+    world.turn("/review x").await;
     let requests = world.requests();
     assert!(newest(&requests[0]).starts_with("/review x"), "the words stay as they are");
     assert!(!requests[0].system.contains("pdf") && requests[0].tools.iter().all(|tool| tool.name != "skill"));
@@ -244,7 +259,7 @@ async fn a_hook_stops_a_call_before_it_runs_and_speaks_after_one() {
     ];
     let rows = hooks(rows);
     let mut world = World::with(plays, move |parts| parts.memory.hooks = rows).await;
-    assert_eq!(turn(&mut world, "go").await, TurnOutcome::Completed);
+    assert_eq!(world.turn("go").await, TurnOutcome::Completed);
     assert_eq!((world.file("no.txt"), world.file("yes.txt").as_deref()), (None, Some("x")), "{:?}", notices(&world));
     let told = newest(&world.requests()[1]);
     assert!(told.contains("not this one") && told.contains("mind the tests"), "{told}");
@@ -264,7 +279,7 @@ async fn a_hook_stops_a_turn_before_anything_is_sent_and_a_broken_one_is_told() 
     "#;
     let rows = hooks(rows);
     let mut world = World::with(vec![text("Hm.")], move |parts| parts.memory.hooks = rows).await;
-    let TurnOutcome::Failed { fault } = turn(&mut world, "go").await else { panic!() };
+    let TurnOutcome::Failed { fault } = world.turn("go").await else { panic!() };
     assert!(fault.sentence.contains("the build is frozen"), "{fault:?}");
     assert!(world.requests().is_empty());
     assert!(notices(&world).iter().any(|text| text.contains("`exit 7` failed: exit code 7")), "{:?}", notices(&world));

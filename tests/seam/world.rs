@@ -356,6 +356,16 @@ impl World {
         self.seen.push(event.clone());
     }
 
+    /// One turn from the person's words to its end; the first opens the session.
+    pub async fn turn(&mut self, words: &str) -> TurnOutcome {
+        if self.view.state.session.is_none() {
+            self.open().await;
+        }
+        let session = self.session();
+        self.told(Op::Send { session, text: words.to_owned() }).await.unwrap();
+        self.until_ended().await
+    }
+
     pub async fn until_ended(&mut self) -> TurnOutcome {
         self.until(
             |event| matches!(event, Event::Fact(fact) if matches!(fact.body, kiln::domain::FactBody::TurnEnded { .. })),
@@ -397,6 +407,7 @@ pub async fn parts(folder: &std::path::Path, registry: Registry) -> Parts {
         saving: Saving::UpToDate,
         registry: Arc::new(registry),
         scratch: folder.join("scratch"),
+        place: None,
         defaults: Defaults { trust: Trust::Trusted, ..Defaults::default() },
         grants: folder.join("grants"),
         memory: kiln::agent::Memory {

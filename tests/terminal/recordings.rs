@@ -58,6 +58,19 @@ impl Recording {
         self
     }
 
+    /// How the model's turns are held: `tools` or `fenced`.
+    pub fn protocol(mut self, protocol: &str) -> Self {
+        self.model["protocol"] = json!(protocol);
+        self
+    }
+
+    /// A tool call as it may come over the wire: any number, any id, any text as its arguments.
+    pub fn raw_call(self, index: usize, id: &str, tool: &str, arguments: &str) -> Self {
+        self.event(json!({"stream": "tool_started", "index": index, "id": id, "name": tool}))
+            .event(json!({"stream": "tool_arguments", "index": index, "json": arguments}))
+            .event(json!({"stream": "tool_ended", "index": index}))
+    }
+
     /// A tool call whose arguments come in pieces of so many characters.
     pub fn call(mut self, tool: &str, arguments: &Value, piece: usize) -> Self {
         let index = self.calls;

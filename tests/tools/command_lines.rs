@@ -86,6 +86,10 @@ fn a_repository_may_start_programs_only_behind_a_wall() {
     assert!(!status(Confinement::None, Trust::Untrusted));
     assert!(status(Confinement::Partial, Trust::Untrusted));
     assert!(status(Confinement::None, Trust::Trusted));
+    // A toolchain that the project names by its path answers this.
+    let version =
+        |confinement| matches!(judge("cargo --version", confinement, Trust::Untrusted), Verdict::Allow { .. });
+    assert!(!version(Confinement::None) && version(Confinement::Partial));
 }
 
 /// Pieces that lines are thrown together from.

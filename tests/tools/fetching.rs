@@ -1,6 +1,6 @@
 //! Fetching: what is refused before a socket opens, and what comes back.
 
-use kiln::net::{Client, NetSettings};
+use kiln::net::{Client, HttpRequest, NetSettings};
 use kiln::tools::{PrivateHosts, ToolAnswer, fetch};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -45,6 +45,21 @@ async fn a_granted_host_is_read_within_limits_and_redirects_stay_with_it() {
     }
     let large = get("/large").await.for_model();
     assert!(large.len() < 100_000 && large.ends_with("the rest is left out"));
+}
+
+#[tokio::test]
+async fn a_request_is_held_to_the_addresses_that_were_looked_at() {
+    let server = MockServer::start().await;
+    Mock::given(path("/")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    // Nobody can look this name up.
+    let url = format!("http://pinned.example:{}/", server.address().port());
+    let client = Client::new(&NetSettings::default()).unwrap();
+    let held = |addresses: &[&str]| {
+        HttpRequest::get(&url).only_at(addresses.iter().map(|address| address.parse().unwrap()).collect())
+    };
+    assert_eq!(client.send(held(&["127.0.0.1"])).await.unwrap().status, 204);
+    assert!(client.send(held(&[])).await.is_err());
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -73,6 +73,21 @@ fn each_mode_does_what_its_name_says() {
 }
 
 #[test]
+fn a_command_outside_of_the_sandbox_is_asked_for_each_time() {
+    let outside = Touch::Foreign { tool: kiln::tools::policy::OUTSIDE_SANDBOX.into() };
+    let scopes = [Scope::Tool { name: kiln::tools::policy::OUTSIDE_SANDBOX.into() }, prefix(&["cargo", "test"])];
+    for (mode, expected) in [(Mode::ReadOnly, "deny"), (Mode::Ask, "ask"), (Mode::Auto, "ask"), (Mode::Full, "allow")] {
+        for line in ["ls", "cargo test"] {
+            let found = judged(mode, Confinement::Strict, &[command(line), outside.clone()], &scopes);
+            assert_eq!(word(&found), expected, "{mode} {line}");
+            if let Verdict::Ask { reason, offers } = found {
+                assert!(offers.is_empty() && reason.contains("without the sandbox"), "{reason}");
+            }
+        }
+    }
+}
+
+#[test]
 fn auto_acts_as_ask_in_a_folder_that_nobody_trusts() {
     let grants = Grants::in_memory();
     let circumstances = Circumstances {

@@ -173,7 +173,7 @@ async fn what_one_model_refuses_is_still_sent_to_another() {
 async fn a_model_without_eyes_is_shown_no_picture() {
     let server = MockServer::start().await;
     let fine = ResponseTemplate::new(200).set_body_raw(ANSWER, "text/event-stream");
-    Mock::given(path("/chat/completions")).respond_with(fine).expect(1).mount(&server).await;
+    Mock::given(path("/chat/completions")).respond_with(fine).expect(3).mount(&server).await;
     let mut catalogue = Catalogue::builtin().unwrap();
     let row =
         "[[model]]\nprovider='groq'\nname='blind'\ntitle='Blind'\nimages='refused'\nsource='s'\ndate='2026-01-01'";
@@ -185,6 +185,18 @@ async fn a_model_without_eyes_is_shown_no_picture() {
     let error = listen(&provider, request.clone()).await.error.unwrap();
     assert!(matches!(error, ProviderError::NoImages { .. }), "{error:?}");
     assert!(error.to_fault("Groq").to_string().contains("takes no pictures"));
+    // One that a tool shows becomes words, here and where nobody knows whether the model sees.
+    let mut shown = request.clone();
+    let result = Part::ToolResult { id: "1".into(), name: "read_file".into(), text: "(picture)".into(), failed: false };
+    shown.messages[0].parts.insert(0, result);
+    for model in ["blind", "unheard-of"] {
+        shown.model = ModelName::new(model);
+        assert_eq!(listen(&provider, shown.clone()).await.error, None);
+    }
+    for sent in server.received_requests().await.unwrap() {
+        let body = String::from_utf8(sent.body).unwrap();
+        assert!(body.contains("cannot see") && !body.contains("QUJD"), "{body}");
+    }
     // A picture of earlier, for another model, does not end the session.
     request.messages.push(Message::text(Role::Assistant, "a cat"));
     request.messages.push(Message::text(Role::User, "and now?"));

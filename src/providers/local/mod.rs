@@ -35,9 +35,10 @@ use futures::{FutureExt, StreamExt};
 pub use lane::{Activity, activity};
 #[cfg(feature = "local")]
 pub use loading::requantised_path;
+pub use pull::PullSettings;
 #[cfg(feature = "local")]
 pub use sampling::Sampling;
-pub use weights::{PullSettings, Weights};
+pub use weights::Weights;
 
 use super::{AnswerStream, ChatRequest, Provider, ProviderError};
 use crate::domain::ModelInfo;

@@ -9,15 +9,24 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::catalogue::Entry;
-use super::weights::PullSettings;
 use crate::domain::{Fault, FaultClass};
-use crate::net::NetError;
+use crate::net::{Client, NetError};
 
 /// Bytes between two reports of progress.
 const REPORT_STEP: u64 = 1 << 20;
 
 /// A report of progress: what is done, bytes so far, bytes in all.
 pub(super) type Progress<'a> = dyn FnMut(&str, u64, Option<u64>) + Send + 'a;
+
+/// What fetching goes by; filled from the configuration.
+#[derive(Clone, Debug)]
+pub struct PullSettings {
+    pub client: Client,
+    /// The base address of the model hub.
+    pub hub: String,
+    /// The variables that `pip` may see (search path, home, proxy and index settings).
+    pub environment: Vec<(String, String)>,
+}
 
 /// Fetches a file from the hub.
 pub(super) async fn from_hub(

@@ -3,21 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, Entry};
-use super::{pull, wheel};
+use super::pull::{self, PullSettings};
+use super::wheel;
 use crate::domain::catalog::WeightsStatus;
 use crate::domain::op::PullSource;
 use crate::domain::{Fault, FaultClass};
-use crate::net::Client;
-
-/// What fetching goes by; filled from the configuration.
-#[derive(Clone, Debug)]
-pub struct PullSettings {
-    pub client: Client,
-    /// The base address of the model hub.
-    pub hub: String,
-    /// The variables that `pip` may see (search path, home, proxy and index settings).
-    pub environment: Vec<(String, String)>,
-}
 
 /// The address of the hub when no other is set.
 pub const DEFAULT_HUB: &str = "https://huggingface.co";

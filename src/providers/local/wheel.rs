@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::catalogue::{Entry, Package};
-use super::pull::{self, Progress};
-use super::weights::PullSettings;
+use super::pull::{self, Progress, PullSettings};
 use crate::domain::{Fault, FaultClass, Purpose};
 use crate::sandbox::{Helper, HelperError, run_helper};
 

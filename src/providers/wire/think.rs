@@ -30,7 +30,7 @@ impl Splitter {
     /// Takes more text.
     pub(super) fn push(&mut self, text: &str, out: &mut Vec<StreamEvent>) {
         if matches!(self.state, State::Text) {
-            push_text(text, out);
+            out.extend(StreamEvent::text(text));
             return;
         }
         self.held.push_str(text);
@@ -49,13 +49,13 @@ impl Splitter {
                 }
                 State::Inside => {
                     if let Some((reasoning, rest)) = self.held.split_once(CLOSE) {
-                        push_reasoning(reasoning, out);
+                        out.extend(StreamEvent::reasoning(reasoning));
                         self.held = rest.to_owned();
                         self.state = State::Gap;
                     } else {
                         let keep = partial_tag(&self.held);
                         let rest = self.held.split_off(self.held.len() - keep);
-                        push_reasoning(&self.held, out);
+                        out.extend(StreamEvent::reasoning(&self.held));
                         self.held = rest;
                         return;
                     }
@@ -68,7 +68,7 @@ impl Splitter {
                     self.state = State::Text;
                 }
                 State::Text => {
-                    push_text(&std::mem::take(&mut self.held), out);
+                    out.extend(StreamEvent::text(&std::mem::take(&mut self.held)));
                     return;
                 }
             }
@@ -79,8 +79,8 @@ impl Splitter {
     pub(super) fn finish(&mut self, out: &mut Vec<StreamEvent>) {
         let held = std::mem::take(&mut self.held);
         match self.state {
-            State::Inside => push_reasoning(&held, out),
-            State::Start | State::Text => push_text(&held, out),
+            State::Inside => out.extend(StreamEvent::reasoning(&held)),
+            State::Start | State::Text => out.extend(StreamEvent::text(&held)),
             State::Gap => {}
         }
     }
@@ -89,18 +89,6 @@ impl Splitter {
 /// How many bytes at the end may be the beginning of the closing tag.
 fn partial_tag(text: &str) -> usize {
     (1..CLOSE.len()).rev().find(|length| CLOSE.get(..*length).is_some_and(|tag| text.ends_with(tag))).unwrap_or(0)
-}
-
-fn push_text(text: &str, out: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        out.push(StreamEvent::Text { text: text.to_owned() });
-    }
-}
-
-fn push_reasoning(text: &str, out: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        out.push(StreamEvent::Reasoning { text: text.to_owned() });
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `fetch_url`: a page of the web as text.
 //!
-//! Public hosts are reached by https only, so that a name that suddenly leads elsewhere meets no valid
-//! certificate; hosts of this machine or its network only where the person granted that very host. A redirect to
+//! Public hosts are reached by https only, at the addresses that were held to be public; hosts of this machine or its network only where the person granted that very host. A redirect to
 //! another host is told, not followed: the model asks again and so does the policy. Not a `run` of
 //! [`super::super::Tool`], because it waits for the network: see [`fetch`].
 
@@ -64,10 +63,14 @@ pub async fn fetch(net: &Client, url: &str, private: PrivateHosts) -> ToolAnswer
 async fn follow(net: &Client, url: &str, private: PrivateHosts) -> Result<ToolAnswer, String> {
     let mut url = address(url)?;
     for _ in 0..=MAX_REDIRECTS {
-        let url_now = allowed(url, private).await?;
-        let request = HttpRequest::get(url_now.as_str())
+        let (url_now, addresses) = allowed(url, private).await?;
+        let mut request = HttpRequest::get(url_now.as_str())
             .purpose(Purpose::Tool)
             .header("accept", "text/html, text/*, application/json, */*;q=0.1");
+        // The name may lead elsewhere when it is asked for again.
+        if let Some(addresses) = addresses {
+            request = request.only_at(addresses);
+        }
         let response = net.send(request).await.map_err(|error| format!("nothing was fetched: {error}"))?;
         if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
             return answer(&url_now, response).await;
@@ -94,12 +97,14 @@ fn address(text: &str) -> Result<Url, String> {
     }
 }
 
-/// Holds an address against where it leads; public hosts are asked by https.
-async fn allowed(mut url: Url, private: PrivateHosts) -> Result<Url, String> {
+/// Holds an address against where it leads; public hosts are asked by https, and at the addresses that were looked
+/// at here.
+async fn allowed(mut url: Url, private: PrivateHosts) -> Result<(Url, Option<Vec<IpAddr>>), String> {
     let shown = url.host_str().unwrap_or_default().to_owned();
-    if is_private(&url).await {
+    let addresses = addresses(&url).await;
+    if addresses.as_ref().is_none_or(|found| found.iter().any(|address| !is_public(*address))) {
         return match private {
-            PrivateHosts::Granted => Ok(url),
+            PrivateHosts::Granted => Ok((url, None)),
             PrivateHosts::Refused => Err(format!(
                 "`{shown}` is on this machine or its network, which is not fetched from unless it is granted by name"
             )),
@@ -108,24 +113,22 @@ async fn allowed(mut url: Url, private: PrivateHosts) -> Result<Url, String> {
     if url.scheme() == "http" && (url.port().is_some() || url.set_scheme("https").is_err()) {
         return Err(format!("`{shown}` is asked by https only; give its https address"));
     }
-    Ok(url)
+    Ok((url, addresses))
 }
 
-/// Whether any address of the host is not a public one. A name that is not found here is left to a proxy.
-async fn is_private(url: &Url) -> bool {
-    match url.host() {
-        None => true,
-        Some(Host::Ipv4(address)) => !is_public(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => !is_public(IpAddr::V6(address)),
-        Some(Host::Domain(name)) => {
+/// The addresses of the host; `None` for a name that is of this machine or its network by itself. A name that is not
+/// found here has none, and is left to a proxy.
+async fn addresses(url: &Url) -> Option<Vec<IpAddr>> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(vec![IpAddr::V4(address)]),
+        Host::Ipv6(address) => Some(vec![IpAddr::V6(address)]),
+        Host::Domain(name) => {
             if is_homely(name) {
-                return true;
+                return None;
             }
             let port = url.port_or_known_default().unwrap_or(443);
-            match tokio::net::lookup_host((name, port)).await {
-                Ok(mut addresses) => addresses.any(|address| !is_public(address.ip())),
-                Err(_) => false,
-            }
+            let found = tokio::net::lookup_host((name, port)).await;
+            Some(found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default())
         }
     }
 }

@@ -7,6 +7,7 @@ use globset::GlobBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
@@ -40,6 +41,12 @@ impl TypedTool for Glob {
             Ok(below) => below,
             Err(refusal) => return ToolAnswer::refusal(refusal),
         };
+        if let Err(refusal) = fits(&input.pattern) {
+            return refusal;
+        }
+        if leaves(&input.pattern) {
+            return ToolAnswer::refusal("the pattern leaves the project; give one relative to its root, without `..`");
+        }
         let matcher = match matcher(&input.pattern) {
             Ok(matcher) => matcher,
             Err(error) => return ToolAnswer::refusal(format!("the pattern is not understood: {error}")),
@@ -65,6 +72,12 @@ impl TypedTool for Glob {
     }
 }
 
+/// Whether a pattern speaks of places outside: such files are never found, which is not the same as there being none.
+fn leaves(pattern: &str) -> bool {
+    let pattern = pattern.trim();
+    pattern.starts_with(['/', '~']) || pattern.split(['/', '{', ',', '}']).any(|part| part == "..")
+}
+
 /// A pattern without a slash means a name in any folder.
 fn matcher(pattern: &str) -> Result<globset::GlobMatcher, globset::Error> {
     let pattern = pattern.trim().trim_start_matches("./");
@@ -77,12 +90,6 @@ fn beneath<'a>(path: &'a ProjectPath, below: Option<&ProjectPath>) -> &'a str {
     let text = path.as_str();
     let rest = below.and_then(|below| text.strip_prefix(below.as_str())).map(|rest| rest.trim_start_matches('/'));
     rest.filter(|rest| !rest.is_empty()).unwrap_or(text)
-}
-
-/// The refusal for a place to begin at that does not exist.
-pub(super) fn not_there(below: Option<&ProjectPath>) -> ToolAnswer {
-    let name = below.map_or(".", ProjectPath::as_str);
-    ToolAnswer::refusal(format!("`{name}` is no folder or file of the project; symbolic links are not followed"))
 }
 
 fn answer(mut found: Vec<(SystemTime, ProjectPath)>) -> ToolAnswer {

@@ -11,8 +11,8 @@ use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContex
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::glob::not_there;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward, Root, Visitor};
 
@@ -151,6 +151,7 @@ fn search(input: &Input, root: &Root) -> Result<ToolAnswer, ToolAnswer> {
 }
 
 fn matcher(input: &Input) -> Result<RegexMatcher, ToolAnswer> {
+    fits(&input.pattern)?;
     let mut builder = RegexMatcherBuilder::new();
     builder.multi_line(true).crlf(true).size_limit(16 * 1024 * 1024);
     match input.case {
@@ -165,6 +166,7 @@ fn matcher(input: &Input) -> Result<RegexMatcher, ToolAnswer> {
 }
 
 fn name_matcher(pattern: &str) -> Result<GlobMatcher, ToolAnswer> {
+    fits(pattern)?;
     let whole = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
     let glob = GlobBuilder::new(whole.trim_start_matches("./")).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher())

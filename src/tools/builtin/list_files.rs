@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::super::looking::not_there;
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
-use super::glob::not_there;
 use crate::domain::{ProjectPath, Touch};
 use crate::workspace::{FoundKind, Onward};
 
@@ -64,6 +64,12 @@ impl TypedTool for ListFiles {
         let mut text = tree(&files, below.as_ref(), input.depth);
         if walked.skipped > 0 {
             text.push_str(&format!("… and {} entries that are links, devices or not named by text\n", walked.skipped));
+        }
+        if walked.unread_rules > 0 {
+            let folders = walked.unread_rules;
+            text.push_str(&format!(
+                "… the ignore files of {folders} folders were not read: no plain files, or large\n"
+            ));
         }
         ToolAnswer::text(text.trim_end())
     }

@@ -1,14 +1,13 @@
 //! `read_file`: a file of the project, in numbered lines, or as a picture.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Take};
 
-use base64::Engine;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{ToolAnswer, ToolContext, TypedTool, reads};
-use crate::domain::{Content, PathRefusal, ProjectPath, Touch};
+use crate::domain::{Content, PathRefusal, Picture, ProjectPath, Touch};
 use crate::workspace::{MAX_BYTES, OpenFile, WorkspaceError};
 
 /// Lines in one answer at most.
@@ -17,8 +16,8 @@ const MOST_LINES: usize = 2000;
 const MOST_BYTES: usize = 128 * 1024;
 /// Bytes of a line that are shown.
 const MOST_OF_A_LINE: usize = 2000;
-/// Largest picture that is sent, in bytes.
-const MOST_OF_A_PICTURE: u64 = 3 * 1024 * 1024;
+/// Bytes of a large file that are gone through for the lines that are wanted.
+const MOST_READ: u64 = 256 * 1024 * 1024;
 /// Entries of a folder that are listed in place of a file.
 const MOST_ENTRIES: usize = 50;
 
@@ -70,8 +69,8 @@ impl TypedTool for ReadFile {
             Ok(None) => return absent(context, &path),
             Err(error) => return ToolAnswer::refusal(format!("`{path}` was not read: {error}")),
         };
-        if let Some(media_type) = picture(&bytes) {
-            return show(&path, media_type, &bytes);
+        if let Some(picture) = Picture::of(&bytes) {
+            return show(&path, picture, bytes.len());
         }
         let Ok(text) = std::str::from_utf8(&bytes) else {
             return ToolAnswer::refusal(not_text(&path, bytes.len() as u64));
@@ -132,7 +131,7 @@ fn push_line(out: &mut String, number: usize, line: &str) {
 /// Some lines of a file that is too large to be held, without reading on behind them.
 fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
     let bytes = open.bytes;
-    let mut reader = BufReader::new(open.file);
+    let mut reader = BufReader::new(open.file.take(MOST_READ));
     let mut out = String::new();
     let mut number = 0;
     while out.len() <= MOST_BYTES && number + 1 < wanted.first.saturating_add(wanted.lines) {
@@ -149,6 +148,12 @@ fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
             push_line(&mut out, number, &String::from_utf8_lossy(&line));
         }
     }
+    if out.is_empty() && reader.get_ref().limit() == 0 {
+        return ToolAnswer::refusal(format!(
+            "line {} of `{path}` lies behind its first {MOST_READ} bytes, which is further than `read_file` goes",
+            wanted.first
+        ));
+    }
     if out.is_empty() {
         return ToolAnswer::text(format!("`{path}` has {number} lines; there is none from {} on", wanted.first));
     }
@@ -161,7 +166,7 @@ fn large(path: &ProjectPath, open: OpenFile, wanted: &Wanted) -> ToolAnswer {
 }
 
 /// The next line, only its beginning where it is long.
-fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
+fn next_line(reader: &mut BufReader<Take<File>>) -> std::io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let most = u64::try_from(MOST_OF_A_LINE + 1).unwrap_or(u64::MAX);
     if reader.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
@@ -169,34 +174,21 @@ fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
     }
     if line.last() == Some(&b'\n') {
         line.pop();
-    } else {
+    } else if !line.contains(&0) {
+        // What is no text has no end of a line to look for.
         reader.skip_until(b'\n')?;
     }
     Ok(Some(line))
 }
 
-/// The media type of a picture that models can look at.
-fn picture(bytes: &[u8]) -> Option<&'static str> {
-    let riff = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    match bytes {
-        _ if bytes.starts_with(b"\x89PNG\r\n\x1a\n") => Some("image/png"),
-        _ if bytes.starts_with(b"\xff\xd8\xff") => Some("image/jpeg"),
-        _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => Some("image/gif"),
-        _ if riff => Some("image/webp"),
-        _ => None,
+fn show(path: &ProjectPath, picture: Picture, bytes: usize) -> ToolAnswer {
+    if bytes as u64 > Picture::MOST_BYTES {
+        let most = Picture::MOST_BYTES;
+        return ToolAnswer::refusal(format!("`{path}` is a picture of {bytes} bytes; at most {most} are sent"));
     }
-}
-
-fn show(path: &ProjectPath, media_type: &str, bytes: &[u8]) -> ToolAnswer {
-    if bytes.len() as u64 > MOST_OF_A_PICTURE {
-        return ToolAnswer::refusal(format!(
-            "`{path}` is a picture of {} bytes; at most {MOST_OF_A_PICTURE} are sent",
-            bytes.len()
-        ));
-    }
-    let mut answer = ToolAnswer::text(format!("`{path}`, {media_type}, {} bytes", bytes.len()));
-    let data = base64::engine::general_purpose::STANDARD.encode(bytes);
-    answer.content.push(Content::Image { media_type: media_type.to_owned(), data });
+    let Picture { media_type, data } = picture;
+    let mut answer = ToolAnswer::text(format!("`{path}`, {media_type}, {bytes} bytes"));
+    answer.content.push(Content::Image { media_type, data });
     answer
 }
 

@@ -11,6 +11,9 @@ use crate::tools::ToolAnswer;
 
 /// Choices that a question offers at most.
 const MOST_CHOICES: usize = 6;
+/// Characters of a question and of a choice: what a person can read on one screen.
+const LONGEST_QUESTION: usize = 4_000;
+const LONGEST_CHOICE: usize = 300;
 
 pub struct AskUser;
 
@@ -39,15 +42,37 @@ impl TypedLiveTool for AskUser {
                 return ToolAnswer::refusal("the question is empty; say what you want to know");
             }
             let (answer, answered) = oneshot::channel();
-            let choices = input.choices.into_iter().take(MOST_CHOICES).collect();
+            if input.question.chars().count() > LONGEST_QUESTION {
+                return ToolAnswer::refusal(format!("the question is too long; ask in {LONGEST_QUESTION} characters"));
+            }
+            let choices = match choices(input.choices) {
+                Ok(choices) => choices,
+                Err(refusal) => return ToolAnswer::refusal(refusal),
+            };
             let wish = Wish::Question { text: input.question, choices, answer };
             if context.wishes.send(wish).await.is_err() {
                 return ToolAnswer::refusal("nobody is there to answer; decide yourself and say what you assumed");
             }
             match answered.await {
-                Ok(text) => ToolAnswer::text(text),
+                // The question and its answer stand in the transcript already.
+                Ok(text) => ToolAnswer::text(text).quiet(),
                 Err(_) => ToolAnswer::refusal("nobody answered; decide yourself and say what you assumed"),
             }
         })
     }
+}
+
+/// The choices as they can be offered: each once, none empty.
+fn choices(given: Vec<String>) -> Result<Vec<String>, String> {
+    let mut choices: Vec<String> = Vec::new();
+    for choice in given {
+        let choice = choice.split_whitespace().collect::<Vec<_>>().join(" ");
+        if choice.chars().count() > LONGEST_CHOICE {
+            return Err(format!("a choice is too long; give choices of at most {LONGEST_CHOICE} characters"));
+        }
+        if !choice.is_empty() && !choices.contains(&choice) && choices.len() < MOST_CHOICES {
+            choices.push(choice);
+        }
+    }
+    Ok(choices)
 }

@@ -174,7 +174,7 @@ impl TypedLiveTool for Reading {
     type Input = ReadingInput;
 
     fn touches(&self, input: &ReadingInput) -> Vec<Touch> {
-        vec![Touch::Foreign { tool: format!("{}__read", input.server) }]
+        vec![Touch::Foreign { tool: format!("resources of {}", input.server) }]
     }
 
     fn run(&self, input: ReadingInput, context: LiveContext) -> BoxFuture<'static, ToolAnswer> {
@@ -216,7 +216,7 @@ async fn listening(context: LiveContext, call: impl AsyncFnOnce(&Listener) -> Re
 
 fn answered(outcome: Result<Reply, McpError>) -> ToolAnswer {
     match outcome {
-        Ok(Reply { failed, content }) => ToolAnswer { failed, content, effects: Vec::new() },
+        Ok(Reply { failed, content }) => ToolAnswer { failed, content, ..ToolAnswer::default() },
         Err(error) => ToolAnswer::refusal(error.to_string()),
     }
 }

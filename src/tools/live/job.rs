@@ -70,7 +70,7 @@ impl TypedLiveTool for Job {
                     if !output.is_empty() {
                         content.push(Content::Terminal { text: output });
                     }
-                    return ToolAnswer { failed: false, content, effects: Vec::new() };
+                    return ToolAnswer { content, ..ToolAnswer::default() };
                 }
                 left -= 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;

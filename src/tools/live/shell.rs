@@ -10,16 +10,17 @@ use serde::Deserialize;
 use super::{LiveContext, TypedLiveTool, Wish};
 use crate::domain::{Content, Mode, ProjectPath, Touch};
 use crate::net::{Client, Destination, NetError, Tunnel};
-use crate::sandbox::{Ended, Running, SandboxError};
+use crate::sandbox::{Ended, Network, Running, SandboxError};
 use crate::tools::ToolAnswer;
 use crate::tools::commands::{Commands, Walls, end_words, refused, succeeded};
+use crate::tools::policy::{OUTSIDE_SANDBOX, only_reads};
 
 const DEFAULT_SECONDS: u64 = 120;
 const MOST_SECONDS: u64 = 3600;
+/// Bytes of a command line; a system takes about as many as one argument.
+const LONGEST_COMMAND: usize = 120 * 1024;
 /// Hosts of one call.
 const MOST_HOSTS: usize = 20;
-/// What a command outside of the sandbox is asked for and granted by.
-const OUTSIDE: &str = "shell outside the sandbox";
 
 /// Runs commands, and serves the hosts that the person granted them.
 pub struct Shell {
@@ -58,10 +59,11 @@ impl TypedLiveTool for Shell {
     type Input = Input;
 
     fn touches(&self, input: &Input) -> Vec<Touch> {
-        let directory = input.directory.as_deref().and_then(|path| ProjectPath::parse(path).ok());
+        // A folder that is refused runs nothing.
+        let Ok(directory) = folder(input.directory.as_deref()) else { return Vec::new() };
         let command = Touch::Command { line: input.command.clone(), directory };
         if input.outside_sandbox {
-            return vec![command, Touch::Foreign { tool: OUTSIDE.to_owned() }];
+            return vec![command, Touch::Foreign { tool: OUTSIDE_SANDBOX.to_owned() }];
         }
         let hosts = destinations(&input.hosts).unwrap_or_default();
         let hosts = hosts.iter().map(|host| Touch::Host { host: host.to_string() });
@@ -98,27 +100,43 @@ async fn run(commands: &Commands, net: &Client, input: Input, context: &LiveCont
     if input.command.trim().is_empty() {
         return Err("the command is empty; say what to run".to_owned());
     }
-    let directory = match input.directory.as_deref().map(str::trim) {
-        None | Some("" | "." | "./") => commands.root().to_owned(),
-        Some(path) => {
-            let path = ProjectPath::parse(path.trim_end_matches('/')).map_err(|refusal| refusal.to_string())?;
-            commands.root().join(path.as_str())
-        }
+    if input.command.len() > LONGEST_COMMAND {
+        let bytes = input.command.len();
+        return Err(format!(
+            "the command has {bytes} bytes; write what it needs to a file, and give at most {LONGEST_COMMAND}"
+        ));
+    }
+    let directory = match folder(input.directory.as_deref())? {
+        None => commands.root().to_owned(),
+        Some(path) => commands.root().join(path.as_str()),
     };
-    if !directory.is_dir() {
+    // What was judged is a folder of the project, not what a link in it leads to.
+    let inside = match (directory.canonicalize(), commands.root().canonicalize()) {
+        (Ok(real), Ok(root)) => real.is_dir() && real.starts_with(root),
+        _ => false,
+    };
+    if !inside {
         return Err(format!("there is no folder `{}` in the project", input.directory.unwrap_or_default()));
     }
     let seconds = input.timeout_seconds.unwrap_or(DEFAULT_SECONDS).clamp(1, MOST_SECONDS);
     let time = (!input.background).then(|| Duration::from_secs(seconds));
-    let hosts = destinations(&input.hosts).map_err(|error| error.to_string())?;
-    let walls = if input.outside_sandbox || context.mode == Mode::Full {
-        Walls::Open
-    } else if hosts.is_empty() {
-        Walls::Sandboxed
-    } else {
-        Walls::Reaching(hosts.iter().map(Destination::to_string).collect())
+    let walls = match context.mode {
+        Mode::Full => Walls::Open,
+        _ if input.outside_sandbox => Walls::Open,
+        Mode::ReadOnly => Walls::Reading,
+        // What runs unasked because it only reads has no need to write: a reader that is not what it
+        // seems changes nothing.
+        _ if only_reads(&input.command) => Walls::Reading,
+        Mode::Ask | Mode::Auto => Walls::Sandboxed,
     };
-    let started = commands.start(&input.command, &directory, time, walls).await;
+    let hosts = destinations(&input.hosts).map_err(|error| error.to_string())?;
+    let network = match walls {
+        Walls::Sandboxed | Walls::Reading if !hosts.is_empty() => {
+            Network::Hosts(hosts.iter().map(Destination::to_string).collect())
+        }
+        _ => Network::Off,
+    };
+    let started = commands.start(&input.command, &directory, time, walls, network).await;
     let mut running = started.map_err(|error| match error {
         SandboxError::Hosts { .. } => format!("{error}; with `outside_sandbox` the person is asked for all of it"),
         error => error.to_string(),
@@ -147,6 +165,14 @@ fn tunnel(
         None => host,
     };
     Tunnel::open(net, listener, hosts.into_iter().map(said).collect())
+}
+
+/// The folder that a call names; `None` for the project's own.
+fn folder(named: Option<&str>) -> Result<Option<ProjectPath>, String> {
+    match named.map(|path| path.trim().trim_end_matches('/')) {
+        None | Some("" | ".") => Ok(None),
+        Some(path) => ProjectPath::parse(path).map(Some).map_err(|refusal| refusal.to_string()),
+    }
 }
 
 /// Shows output while it comes, until the end.
@@ -178,5 +204,5 @@ fn report(ended: &Ended, refused: Vec<String>) -> ToolAnswer {
     if !output.trim().is_empty() {
         content.push(Content::Terminal { text: output });
     }
-    ToolAnswer { failed: !succeeded(ended), content, effects: Vec::new() }
+    ToolAnswer { failed: !succeeded(ended), content, ..ToolAnswer::default() }
 }

@@ -35,7 +35,7 @@ pub(super) fn judge(line: &str, directory: Option<&str>, circumstances: &Circums
     if mode == Mode::ReadOnly {
         let why = match findings {
             Ok(found) => found.reason.unwrap_or_else(|| "it runs more than reading commands".to_owned()),
-            Err(doubt) => format!("the line is not fully understood: {doubt}"),
+            Err(doubt) => format!("the line is not fully understood: {}", doubt.why),
         };
         return Verdict::deny(format!("the session is read-only, and {why}"));
     }
@@ -46,7 +46,7 @@ pub(super) fn judge(line: &str, directory: Option<&str>, circumstances: &Circums
     let free = mode == Mode::Auto && confined && circumstances.trust == Trust::Trusted;
     match findings {
         Err(_) if free => Verdict::allow("it runs in the sandbox"),
-        Err(doubt) => Verdict::ask(format!("the line is not fully understood: {doubt}"), vec![offer]),
+        Err(doubt) => Verdict::ask(format!("the line is not fully understood: {}", doubt.why), vec![offer]),
         Ok(Findings { reason: None, .. }) => Verdict::allow("you allowed commands that begin like this"),
         Ok(Findings { writes_apart: None, .. }) if free => Verdict::allow("it runs in the sandbox"),
         Ok(found) => {
@@ -55,6 +55,19 @@ pub(super) fn judge(line: &str, directory: Option<&str>, circumstances: &Circums
             Verdict::ask(reason, std::iter::once(offer).chain(prefix).collect())
         }
     }
+}
+
+/// Whether a line is understood and only reads, whatever it reads.
+pub fn only_reads(line: &str) -> bool {
+    let Ok(parsed) = command_line::parse(line) else { return false };
+    parsed.commands.iter().all(|command| {
+        let writes = |redirection: &Redirection| match redirection {
+            Redirection::Write(word) => word.text != "/dev/null",
+            Redirection::Read(_) => false,
+        };
+        let goes = command.words.first().is_some_and(|word| word.text == "cd");
+        (goes || commands::reads(command).is_some()) && !command.redirections.iter().any(writes)
+    })
 }
 
 /// The line as a permission names it: with the folder, since the same words do other things elsewhere.

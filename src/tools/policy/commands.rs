@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::command_line::{SimpleCommand, Word, WordKind};
+use super::simple_command::{SimpleCommand, Word, WordKind};
 
 const TABLE: &str = include_str!("../../../assets/commands.toml");
 
@@ -77,6 +77,8 @@ enum Style {
     Test,
     Sed,
     Awk,
+    Printf,
+    Jq,
 }
 
 /// The table; a test reads it, so that an empty one (nothing only reads) stands for a broken one.
@@ -109,7 +111,8 @@ pub fn reads(command: &SimpleCommand) -> Option<Reads<'_>> {
         && only.text == "--version"
         && ROWS.versions.programs.iter().any(|known| known == name)
     {
-        return Some(Reads { paths: Vec::new(), runs: false });
+        // A project may name the version of a program that is used in it, or where that one lies.
+        return Some(Reads { paths: Vec::new(), runs: true });
     }
     // These leave the meaning of what follows as it is.
     let mut rest = rest;
@@ -141,7 +144,7 @@ impl Row {
         match self.style {
             Style::Find => self.find(arguments),
             Style::Test => test(arguments),
-            Style::Options | Style::Sed | Style::Awk => self.options(arguments),
+            Style::Options | Style::Sed | Style::Awk | Style::Printf | Style::Jq => self.options(arguments),
         }
     }
 
@@ -165,7 +168,7 @@ impl Row {
                 break;
             }
             needed |= self.needs.iter().any(|option| option == text);
-            pattern_given |= text.starts_with("-e") || text.starts_with("--regexp") || text.starts_with("-f");
+            pattern_given |= self.gives_pattern(text);
             if let Some(long) = text.strip_prefix("--") {
                 if self.long_takes_next(long)? {
                     paths.push(words.next()?);
@@ -189,12 +192,17 @@ impl Row {
         match self.style {
             Style::Sed if !sed_reads(first?) => return None,
             Style::Awk if !awk_reads(first?) => return None,
+            Style::Printf if !printf_reads(first?) => return None,
+            Style::Jq if !operands.iter().all(|word| jq_reads(word)) => return None,
             _ => {}
         }
         let script = matches!(self.style, Style::Sed | Style::Awk);
         match self.operands {
             Operands::None if !operands.is_empty() => return None,
-            Operands::One if operands.len() > 1 => return None,
+            // A pattern may become several names.
+            Operands::One if operands.len() > 1 || operands.iter().any(|word| word.kind == WordKind::Pattern) => {
+                return None;
+            }
             Operands::Plus if !operands.iter().all(|word| word.text.starts_with('+')) => return None,
             Operands::None | Operands::Text | Operands::Plus => {}
             Operands::TextFirst if !pattern_given => paths.extend(operands.into_iter().skip(1)),
@@ -202,6 +210,17 @@ impl Row {
             Operands::Paths | Operands::TextFirst | Operands::One => paths.extend(operands),
         }
         Some(paths)
+    }
+
+    /// Whether an option says itself what is looked for, so that every operand is a path.
+    fn gives_pattern(&self, option: &str) -> bool {
+        if let Some(long) = option.strip_prefix("--") {
+            let name = long.split_once('=').map_or(long, |(name, _)| name);
+            return ["regexp", "file", "files", "type-list"].contains(&name);
+        }
+        let Some(cluster) = option.strip_prefix('-') else { return false };
+        // The first letter with a value ends the cluster.
+        cluster.chars().find(|letter| self.takes.contains(*letter)).is_some_and(|letter| matches!(letter, 'e' | 'f'))
     }
 
     /// Whether a long option has its value in the next word; `None` when it is not listed.
@@ -290,6 +309,25 @@ fn sed_reads(script: &Word) -> bool {
 
 fn awk_reads(script: &Word) -> bool {
     script.kind == WordKind::Literal && AWK_PRINT.as_ref().is_some_and(|print| print.is_match(&script.text))
+}
+
+/// A format without `%n`, with which bash sets a variable, such as the one that says where programs lie.
+fn printf_reads(format: &Word) -> bool {
+    let mut rest = format.text.as_str();
+    while let Some((_, after)) = rest.split_once('%') {
+        let directive = after.trim_start_matches(|c: char| c.is_ascii_digit() || "#- +'.*hjlLqtz".contains(c));
+        let mut letters = directive.chars();
+        if matches!(letters.next(), Some(c) if !"%aAbcdeEfFgGiosuxXq".contains(c)) {
+            return false;
+        }
+        rest = letters.as_str();
+    }
+    format.kind != WordKind::Pattern
+}
+
+/// A filter that names no module, which would be read from anywhere.
+fn jq_reads(word: &Word) -> bool {
+    !["import", "include", "input_filename", "get_search_list"].iter().any(|name| word.text.contains(name))
 }
 
 /// Words that a standing permission for commands like this one would name; `None` when only the whole line

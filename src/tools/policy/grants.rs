@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::command_line::SimpleCommand;
 use super::commands;
+use super::simple_command::SimpleCommand;
 use crate::domain::{ContentHash, Fault, FaultClass, Grant, Lifetime, Scope};
 
 /// Larger files are no file of ours.

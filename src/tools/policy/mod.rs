@@ -11,10 +11,12 @@ pub mod control_files;
 pub mod grants;
 pub mod places;
 mod second_opinion;
+mod simple_command;
 
 use std::path::Path;
 
 use crate::domain::{Mode, Scope, Touch};
+pub use command_verdict::only_reads;
 pub use control_files::control_file;
 pub use grants::Grants;
 
@@ -37,6 +39,9 @@ pub enum Trust {
     Untrusted,
     Trusted,
 }
+
+/// How a command without the sandbox is named among what a call touches. No server's tool can have this name.
+pub const OUTSIDE_SANDBOX: &str = "shell outside the sandbox";
 
 /// All that a verdict depends on.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +169,11 @@ fn judge(touch: &Touch, circumstances: &Circumstances<'_>) -> Verdict {
         Touch::Host { host } => {
             Verdict::ask(format!("it connects to {host}"), vec![Scope::Host { host: host.clone() }])
         }
+        // What one such command may, says nothing about the next.
+        Touch::Foreign { tool } if tool == OUTSIDE_SANDBOX => Verdict::ask(
+            "it would run without the sandbox: with your files, your network and all that you may do",
+            Vec::new(),
+        ),
         Touch::Foreign { tool } if grants.for_tool(tool).is_some() => Verdict::allow("you allowed this tool"),
         Touch::Foreign { tool } => {
             Verdict::ask("what this tool touches is not known", vec![Scope::Tool { name: tool.clone() }])

@@ -5,7 +5,7 @@
 
 use tree_sitter::{Node, Parser};
 
-use super::command_line::{CommandLine, Doubt};
+use super::simple_command::{CommandLine, Doubt};
 
 /// Kinds of nodes that an understood line is made of.
 const KNOWN: &[&str] = &[

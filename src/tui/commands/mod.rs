@@ -11,6 +11,7 @@ mod diff;
 mod export;
 mod files;
 mod help;
+mod jobs;
 mod memory;
 mod mode;
 mod model;
@@ -34,6 +35,7 @@ mod theme;
 mod undo;
 
 pub use context::entries as context_entries;
+pub use jobs::entries as job_entries;
 pub use memory::entries as note_entries;
 pub use net::entries as connection_entries;
 pub use permissions::entries as permission_entries;
@@ -77,6 +79,7 @@ pub static COMMANDS: &[Command] = &[
     mode::COMMAND,
     plan::COMMAND,
     permissions::COMMAND,
+    jobs::COMMAND,
     queue::COMMAND,
     steps::COMMAND,
     skip::COMMAND,

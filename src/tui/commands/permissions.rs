@@ -38,8 +38,8 @@ pub fn entries(grants: &[Grant]) -> Vec<(Choice, Pick)> {
 
 fn choice(grant: &Grant) -> Choice {
     let lifetime = match grant.lifetime {
-        Lifetime::Session => "this session",
-        Lifetime::Project => "this project",
+        Lifetime::Session => "session",
+        Lifetime::Project => "project",
     };
     let given = grant.given.strftime("%Y-%m-%d %H:%M");
     let detail = format!("{lifetime} · {given} · for {}", grant.origin);

@@ -173,6 +173,7 @@ impl Model {
         match self.session.filter(|_| self.is_running()) {
             Some(session) if !text.trim().is_empty() => {
                 self.chat.follow();
+                self.tell("it joins the running turn before the model's next answer");
                 vec![Cmd::plain(Op::Steer { session, text })]
             }
             _ => self.send_prompt(text),

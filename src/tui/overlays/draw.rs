@@ -9,11 +9,12 @@ use crate::tui::commands::COMMANDS;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
 use crate::tui::overlays::settings_draw;
-use crate::tui::overlays::{Offer, Overlay, Picker, Question};
+use crate::tui::overlays::{Listed, Offer, Overlay, Picker, Question};
 use crate::tui::panes::format::bytes;
 use crate::tui::text::sanitize::single_line;
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_line};
 use crate::tui::theme::{Role, Theme};
+use crate::tui::view::keys;
 use crate::tui::widgets::{ListState, Scroll, clear, list, popup, scrollbar};
 
 /// Choices of the completion popup in sight at once.
@@ -27,7 +28,10 @@ pub fn overlay(model: &mut Model, buffer: &mut Buffer) -> Option<Position> {
             help(model, scroll, buffer);
             None
         }
-        Overlay::Picker(picker) => draw_picker(picker, &model.theme, buffer),
+        Overlay::Picker(picker) => {
+            let keys = if picker.listed == Listed::Other { Vec::new() } else { keys::listed(model, picker) };
+            draw_picker(picker, &keys, &model.theme, buffer)
+        }
         Overlay::Ask(Question::Replace(target)) => {
             let text =
                 format!("`{}` exists already. replace it as a whole?", single_line(&target.path.to_string_lossy()));
@@ -84,11 +88,12 @@ fn question(title: &str, text: &[String], model: &Model, buffer: &mut Buffer) {
     }
 }
 
-fn draw_picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
+fn draw_picker(picker: &Picker, keys: &[(String, &str)], theme: &Theme, buffer: &mut Buffer) -> Option<Position> {
     let screen = buffer.area;
     let items = picker.items();
+    let foot = u16::from(!keys.is_empty());
     let width = screen.width.saturating_sub(4).clamp(1, 90);
-    let height = u16::try_from(items.len()).unwrap_or(u16::MAX).clamp(3, 16).saturating_add(4);
+    let height = u16::try_from(items.len()).unwrap_or(u16::MAX).clamp(3, 16).saturating_add(4 + foot);
     let area = popup(buffer, screen, width, height.min(screen.height.saturating_sub(2).max(1)), picker.title, theme);
     if area.is_empty() {
         return None;
@@ -98,7 +103,17 @@ fn draw_picker(picker: &Picker, theme: &Theme, buffer: &mut Buffer) -> Option<Po
     buffer.set_stringn(area.x, area.y, "❯ ", usize::from(area.width), theme.style(Role::Accent));
     buffer.set_stringn(area.x.saturating_add(2), area.y, &query, room, theme.style(Role::Text));
     let cursor = area.x.saturating_add(2).saturating_add(u16::try_from(width_of(&query)).unwrap_or(0));
-    let rows = Rect { y: area.y.saturating_add(2), height: area.height.saturating_sub(2), ..area };
+    let rows = Rect { y: area.y.saturating_add(2), height: area.height.saturating_sub(2 + foot), ..area };
+    if area.height > 2 && foot > 0 {
+        let spans = keys.iter().flat_map(|(key, about)| {
+            [
+                Span::styled(key.clone(), theme.style(Role::Key)),
+                Span::styled(format!(" {about}  "), theme.style(Role::Dim)),
+            ]
+        });
+        let line: Line<'_> = spans.collect();
+        buffer.set_line(area.x.saturating_add(2), area.bottom() - 1, &line, area.width.saturating_sub(2));
+    }
     if items.is_empty() {
         let text = if picker.query.is_empty() { picker.empty } else { "nothing fits" };
         if !rows.is_empty() {
@@ -123,7 +138,11 @@ fn help(model: &Model, scroll: &mut usize, buffer: &mut Buffer) {
     }
     let two = area.width >= 84;
     let column = if two { area.width / 2 } else { area.width }.saturating_sub(2);
-    let mut blocks: Vec<Vec<Line<'static>>> = Context::ALL.iter().map(|c| keys_of(model, *c, column)).collect();
+    // What counts where the keys are comes first.
+    let here = Some(model.context()).filter(|context| *context != Context::Composer);
+    let others = Context::ALL.iter().copied().filter(|context| Some(*context) != here);
+    let mut blocks: Vec<Vec<Line<'static>>> =
+        here.into_iter().chain(others).map(|c| keys_of(model, c, column)).collect();
     blocks.push(commands(theme, column));
     blocks.retain(|b| b.len() > 1);
     let columns = if two { split(blocks) } else { [blocks.concat(), Vec::new()] };

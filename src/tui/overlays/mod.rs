@@ -46,6 +46,8 @@ pub enum Pick {
     Export(String),
     /// A standing permission.
     Grant(Scope),
+    /// A background command, by its number.
+    Job(u32),
     /// A waiting message, by its position.
     Queued(usize),
     /// A line that is only to be read.

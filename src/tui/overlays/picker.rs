@@ -10,6 +10,7 @@ pub enum Listed {
     Other,
     Permissions,
     Queue,
+    Jobs,
 }
 
 /// A fuzzy list.

@@ -33,7 +33,9 @@ pub fn lines(
     let brief = brief(arguments, usize::from(around.width));
     let head = if brief.is_empty() { single_line(name) } else { format!("{}  {brief}", single_line(name)) };
     let room = usize::from(around.width).saturating_sub(2);
-    let Some(answer) = answer else { return running(call, &head, around) };
+    let Some(answer) = answer else {
+        return if around.state.is_running() { running(call, &head, around) } else { unanswered(&head, around) };
+    };
     if answer.display == Display::Quiet {
         return Vec::new();
     }
@@ -55,7 +57,9 @@ pub fn lines(
             }
             other => {
                 let has_output = answer.content.iter().any(|c| matches!(c, Content::Terminal { .. }));
-                let most = match (around.expanded, answer.failed || has_output) {
+                // A command that runs on in the background has only begun.
+                let goes_on = arguments.get("background").is_some_and(|value| value == true);
+                let most = match (around.expanded, answer.failed || has_output || goes_on) {
                     (true, _) => MOST_LINES,
                     (false, true) => REFUSED_LINES,
                     (false, false) => 0,
@@ -78,6 +82,15 @@ fn running(call: &CallId, head: &str, around: Around<'_>) -> Vec<Line<'static>> 
         out.extend(tail(text, if around.expanded { MOST_LINES } else { LIVE_LINES }, Role::Text, around));
     }
     out
+}
+
+/// A call whose turn ended before it did.
+fn unanswered(head: &str, around: Around<'_>) -> Vec<Line<'static>> {
+    let room = usize::from(around.width).saturating_sub(2);
+    vec![Line::from(vec![
+        Span::styled("■ ", around.theme.style(Role::Warning)),
+        Span::styled(truncate(head, room), around.theme.style(Role::Dim)),
+    ])]
 }
 
 /// The last lines of a program's output, one row each, with a word about those before.

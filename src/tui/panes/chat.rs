@@ -161,7 +161,15 @@ impl Chat {
                 }
             }
             FactBody::ToolAnswered { call, .. } => self.stale_call(call, state),
-            FactBody::TurnEnded { .. } => self.answer = None,
+            FactBody::TurnEnded { .. } => {
+                self.answer = None;
+                // What was not answered will not be any more.
+                for (entry, item) in self.entries.iter_mut().zip(&state.items) {
+                    if matches!(&item.kind, ItemKind::Call { answer: None, .. }) {
+                        entry.stale();
+                    }
+                }
+            }
             FactBody::Undone { turn, .. } => {
                 for (entry, item) in self.entries.iter_mut().zip(&state.items) {
                     if matches!(&item.kind, ItemKind::Change { change } if change.turn == *turn) {

@@ -1,5 +1,7 @@
 //! Transcript items as wrapped lines: everything but answers, which are Markdown documents.
 
+use std::collections::BTreeSet;
+
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
@@ -294,17 +296,17 @@ fn ended(item: &Item, turn: TurnId, outcome: &TurnOutcome, around: Around<'_>) -
         TurnOutcome::Completed => {
             let mut text = format!("done in {}", elapsed(took));
             let changes = state.items.iter().take(around.index).rev().take_while(|i| Some(i.at) != began);
-            let (mut files, mut added, mut removed) = (0, 0, 0);
+            let (mut files, mut added, mut removed) = (BTreeSet::new(), 0, 0);
             for change in changes.filter_map(|i| match &i.kind {
                 ItemKind::Change { change } if change.turn == turn => Some(change),
                 _ => None,
             }) {
-                files += 1;
+                files.insert(&change.path);
                 added += change.added;
                 removed += change.removed;
             }
-            if files > 0 {
-                text.push_str(&format!(" · {}  +{added} −{removed}", plural(files, "file")));
+            if !files.is_empty() {
+                text.push_str(&format!(" · {}  +{added} −{removed}", plural(files.len(), "file")));
             }
             marked("✓", Role::Success, &text, Role::Dim, around)
         }

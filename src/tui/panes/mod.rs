@@ -11,6 +11,7 @@ pub mod document;
 pub mod format;
 pub mod items;
 pub mod review;
+mod rounds;
 pub mod scroll;
 pub mod status;
 pub mod steps;

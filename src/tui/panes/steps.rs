@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use crate::domain::{Cost, SessionState, Step, StepId, StepState};
 use crate::tui::panes::format::{count, elapsed, plural};
 use crate::tui::panes::items::letter;
+use crate::tui::panes::rounds::Rounds;
 use crate::tui::text::sanitize::single_line;
 use crate::tui::text::wrap::{truncate, width as width_of, wrap_hanging};
 use crate::tui::theme::{Role, Theme};
@@ -32,6 +33,7 @@ pub struct Steps {
     top: usize,
     most: usize,
     chosen: usize,
+    rounds: Rounds,
 }
 
 impl Steps {
@@ -75,8 +77,10 @@ impl Steps {
             }
             lines.extend(rows);
         }
+        self.rounds.follow(state);
+        lines.extend(self.rounds.lines(area.width, theme));
         lines.push(Line::default());
-        lines.extend(totals(state, now, theme));
+        lines.extend(totals(state, self.rounds.sums(), now, theme));
         let room = usize::from(area.height);
         if !state.changes.is_empty() && lines.len() + 3 < room {
             lines.push(Line::default());
@@ -144,15 +148,13 @@ fn step_lines(step: &Step, now: Timestamp, width: u16, theme: &Theme) -> Vec<Lin
     lines
 }
 
-fn totals(state: &SessionState, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+fn totals(state: &SessionState, (added, removed): (u64, u64), now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
     let mut texts = Vec::new();
     if let Some(since) = state.running_since {
         let seconds = u64::try_from(now.as_second() - since.as_second()).unwrap_or(0);
         texts.push(format!("{} in this turn", elapsed(seconds)));
     }
     if !state.changes.is_empty() {
-        let added: u64 = state.changes.values().map(|c| u64::from(c.added)).sum();
-        let removed: u64 = state.changes.values().map(|c| u64::from(c.removed)).sum();
         texts.push(format!("{}  +{added} −{removed}", plural(state.changes.len(), "file")));
     }
     if state.usage.total() > 0 {

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::keys::send;
-use crate::domain::Op;
+use crate::domain::{Op, ProjectPath};
 use crate::tui::cmd::Cmd;
 use crate::tui::commands;
 use crate::tui::keymap::Action;
@@ -12,6 +12,10 @@ use crate::tui::msg::{After, Ask};
 use crate::tui::overlays::completion::Kind;
 use crate::tui::overlays::{Choice, Completion};
 use crate::tui::text::sanitize::single_line;
+use crate::tui::widgets::fuzzy_best;
+
+/// Files and folders that are offered at most.
+const MOST_MENTIONED: usize = 100;
 
 /// A key that the popup knows.
 pub fn key(model: &mut Model, key: KeyEvent, action: Action) -> Vec<Cmd> {
@@ -132,7 +136,12 @@ fn mention(model: &mut Model, typed: &str, commands_out: &mut Vec<Cmd>) -> Optio
     }
     folders.sort();
     folders.dedup();
-    let folders = folders.iter().map(|folder| Choice::new(folder, "folder"));
-    let all: Vec<Choice> = files.iter().map(|path| Choice::new(path.as_str(), "")).chain(folders).collect();
-    Completion::new(Kind::File, typed, &all)
+    // A project may have a hundred thousand files: only what is offered becomes a choice.
+    let names = files.iter().map(ProjectPath::as_str).chain(folders.iter().map(String::as_str));
+    let places = fuzzy_best(typed, names, MOST_MENTIONED).into_iter();
+    let choices = places.filter_map(|place| match files.get(place) {
+        Some(path) => Some(Choice::new(path.as_str(), "")),
+        None => Some(Choice::new(folders.get(place.checked_sub(files.len())?)?, "folder")),
+    });
+    Completion::new(Kind::File, typed, &choices.collect::<Vec<_>>())
 }

@@ -41,7 +41,16 @@ pub fn key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Opti
     }
     let now = model.now;
     let Some(dialog) = &mut model.dialog else { return Vec::new() };
-    if dialog.standing == Standing::Answered || !dialog.armed(now) {
+    let writes = dialog.field.is_some();
+    // Commands can be given while something waits; their letters are no answers.
+    if action.is_none() && typed == Some('/') && !writes {
+        model.leave_dialog();
+        model.composer.insert_char('/');
+        return super::completion::refresh(model);
+    }
+    // Words decide nothing, so that none are lost that are written early.
+    let listens = dialog.armed(now) || writes && action.is_none();
+    if dialog.standing == Standing::Answered || !listens {
         return Vec::new();
     }
     if dialog.sight == Sight::TooLittle {
@@ -58,14 +67,15 @@ pub fn key(model: &mut Model, key: KeyEvent, action: Option<Action>, typed: Opti
     }
 }
 
-/// Text pasted into the dialog; it goes only where words are written.
+/// Text pasted into the dialog. Where no words are written it goes to the composer: it is no answer, and
+/// nothing that was pasted is lost.
 pub fn paste(model: &mut Model, text: &str) {
-    let now = model.now;
-    if let Some(dialog) = &mut model.dialog
-        && dialog.armed(now)
-        && let Some(field) = &mut dialog.field
-    {
-        field.text.paste(text);
+    match model.dialog.as_mut().and_then(|dialog| dialog.field.as_mut()) {
+        Some(field) => field.text.paste(text),
+        None => {
+            model.leave_dialog();
+            model.composer.paste(text);
+        }
     }
 }
 

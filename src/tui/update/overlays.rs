@@ -197,6 +197,9 @@ fn change_entry(model: &mut Model, action: Action) -> Vec<Cmd> {
         (Some(Pick::Grant(scope)), Action::Remove) => {
             vec![Cmd::Ask { op: Op::Revoke { session, scope }, ask: Ask::Revoke }]
         }
+        (Some(Pick::Job(job)), Action::Remove) => {
+            vec![Cmd::Ask { op: Op::StopJob { session, job }, ask: Ask::StopJob }]
+        }
         (Some(Pick::Queued(index)), Action::Remove) => vec![Cmd::plain(Op::DropQueued { session, index })],
         (Some(Pick::Queued(from)), Action::MoveUp | Action::MoveDown) => {
             let by = if action == Action::MoveUp { -1 } else { 1 };
@@ -273,6 +276,11 @@ pub fn accept(model: &mut Model) -> Vec<Cmd> {
         Some(Pick::Grant(_)) => {
             let key = model.key_of(Context::List, Action::Remove);
             model.tell(&format!("`/permissions` and then {key} takes it back"));
+            Vec::new()
+        }
+        Some(Pick::Job(_)) => {
+            let key = model.key_of(Context::List, Action::Remove);
+            model.tell(&format!("`/jobs` and then {key} stops it"));
             Vec::new()
         }
         Some(Pick::Queued(index)) => {

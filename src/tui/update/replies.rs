@@ -57,6 +57,10 @@ fn taken(model: &mut Model, ask: Ask, reply: Reply) -> Vec<Cmd> {
             model.tell("taken back; it asks again from now on");
             model.with_session(|session| Cmd::Ask { op: Op::ListPermissions { session }, ask: Ask::Permissions })
         }
+        (Ask::StopJob, _) => {
+            model.tell("asked to end; what it does not heed is ended two seconds later");
+            model.with_session(|session| Cmd::Ask { op: Op::ListJobs { session }, ask: Ask::Jobs })
+        }
         (Ask::File(_), Reply::File { file }) => {
             model.code.answered(&file);
             model.ask_for_file()
@@ -112,6 +116,10 @@ fn listed(model: &mut Model, ask: &Ask, reply: Reply) -> Vec<Cmd> {
         }
         (Ask::Permissions, Reply::Permissions { grants, .. }) => {
             fill_picker(model, crate::tui::commands::permission_entries(&grants));
+            Vec::new()
+        }
+        (Ask::Jobs, Reply::Jobs { jobs }) => {
+            fill_picker(model, crate::tui::commands::job_entries(&jobs));
             Vec::new()
         }
         (Ask::Models, Reply::Models { models }) => {

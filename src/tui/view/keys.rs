@@ -2,7 +2,7 @@
 
 use crate::tui::keymap::{Action, Context};
 use crate::tui::model::Model;
-use crate::tui::overlays::{Listed, Overlay};
+use crate::tui::overlays::{Listed, Overlay, Pick, Picker};
 use crate::tui::panes::review::Review;
 
 /// What a key does, in a word or two.
@@ -41,12 +41,13 @@ fn fixed(context: Context) -> &'static [Hint] {
         }
         Context::Field => &[(Action::Dismiss, "back")],
         Context::Review => &[
+            // The hunk under the hand shows its own; these are nowhere else.
+            (Action::FinishReview, "finish"),
+            (Action::SendReview, "send"),
             (Action::AcceptHunk, "accept"),
             (Action::RejectHunk, "reject"),
             (Action::EditHunk, "edit"),
             (Action::CommentHunk, "comment"),
-            (Action::FinishReview, "finish"),
-            (Action::SendReview, "send"),
         ],
         _ => &[(Action::FocusComposer, "write")],
     }
@@ -65,6 +66,9 @@ fn composer(model: &Model) -> Vec<Hint> {
     let mut hints = Vec::new();
     if model.dialog.is_some() {
         hints.push((Action::FocusDialog, "answer"));
+    }
+    if model.rewriting.is_some() {
+        return vec![(Action::Send, "put it back"), (Action::Cancel, "leave it as it was")];
     }
     if model.is_running() && !model.composer.is_empty() {
         hints.extend([(Action::Send, "queue it"), (Action::Steer, "send now")]);
@@ -89,21 +93,34 @@ fn composer(model: &Model) -> Vec<Hint> {
 
 fn list(model: &Model) -> Vec<Hint> {
     let mut hints = match &model.overlay {
-        Some(Overlay::Picker(picker)) => match picker.listed {
-            Listed::Queue => vec![
-                (Action::Accept, "change"),
-                (Action::MoveUp, "up"),
-                (Action::MoveDown, "down"),
-                (Action::Remove, "drop"),
-                (Action::Hold, "hold"),
-            ],
-            Listed::Permissions => vec![(Action::Remove, "take back")],
-            Listed::Other => vec![(Action::Accept, "take")],
-        },
+        Some(Overlay::Picker(picker)) if picker.listed == Listed::Other => of_list(picker),
+        // These show their own.
         _ => Vec::new(),
     };
     hints.push((Action::Dismiss, "close"));
     hints
+}
+
+/// The keys that change the lines of a list, for the list itself to show.
+pub fn listed(model: &Model, picker: &Picker) -> Vec<(String, &'static str)> {
+    let keys = of_list(picker).into_iter().map(|(action, about)| (model.key_of(Context::List, action), about));
+    keys.filter(|(key, _)| !key.is_empty()).collect()
+}
+
+fn of_list(picker: &Picker) -> Vec<Hint> {
+    match (picker.listed, picker.picked()) {
+        (Listed::Queue, Some(_)) => vec![
+            (Action::Accept, "change"),
+            (Action::MoveUp, "up"),
+            (Action::MoveDown, "down"),
+            (Action::Remove, "drop"),
+            (Action::Hold, "hold"),
+        ],
+        (Listed::Jobs, Some(_)) => vec![(Action::Remove, "stop it")],
+        (Listed::Permissions, Some(_)) => vec![(Action::Remove, "take back")],
+        (_, None | Some(Pick::Nothing)) => Vec::new(),
+        (Listed::Other, Some(_)) => vec![(Action::Accept, "take")],
+    }
 }
 
 fn chat(model: &Model) -> Vec<Hint> {

@@ -1,7 +1,7 @@
 //! The screen as a function of the model. What it writes back are positions for the mouse and
 //! wrapped text that panes keep.
 
-mod keys;
+pub mod keys;
 pub mod layout;
 mod welcome;
 
@@ -267,6 +267,9 @@ fn notes(model: &Model, width: u16) -> Vec<Line<'static>> {
     }
     if count > 0 && !model.view.state.queue.is_empty() {
         let words = match model.view.state.queue_hold {
+            QueueHold::Moving if !model.is_running() => {
+                "  they wait since the turn ended early: `/queue go` sends them"
+            }
             QueueHold::Moving => "  `/queue` changes, moves, drops or holds them",
             QueueHold::Held => "  held: `/queue go` sends them",
         };

@@ -35,9 +35,44 @@ pub fn fuzzy<'a>(query: &str, texts: impl IntoIterator<Item = &'a str>) -> Vec<H
     hits.into_iter().map(|(_, hit)| hit).collect()
 }
 
+/// The places of the `most` texts that fit `query` best, rising. For long lists: letters are not looked up.
+pub fn fuzzy_best<'a>(query: &str, texts: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<usize> {
+    let texts = texts.into_iter().enumerate();
+    if query.trim().is_empty() {
+        return texts.map(|(index, _)| index).take(most).collect();
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
+    let pattern = Pattern::parse(query, CaseMatching::Smart, Normalization::Smart);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(std::cmp::Reverse<u32>, usize)> = texts
+        .filter_map(|(index, text)| {
+            let score = pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher)?;
+            Some((std::cmp::Reverse(score), index))
+        })
+        .collect();
+    if scored.len() > most {
+        scored.select_nth_unstable(most);
+        scored.truncate(most);
+    }
+    let mut places: Vec<usize> = scored.into_iter().map(|(_, index)| index).collect();
+    places.sort_unstable();
+    places
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_best_of_many_are_those_that_are_found_first() {
+        let texts: Vec<String> = (0..2_000).map(|number| format!("src/f{number}/main.rs")).collect();
+        let all = || texts.iter().map(String::as_str);
+        let mut first: Vec<usize> = fuzzy("f19main", all()).iter().take(20).map(|hit| hit.index).collect();
+        first.sort_unstable();
+        assert_eq!(fuzzy_best("f19main", all(), 20), first);
+        assert_eq!(fuzzy_best("", all(), 3), [0, 1, 2]);
+        assert!(fuzzy_best("zzz", all(), 20).is_empty());
+    }
 
     #[test]
     fn letters_in_order_are_found_best_first() {

@@ -77,7 +77,9 @@ fn row(buf: &mut Buffer, area: Rect, item: &ListItem, selected: bool, theme: &Th
     }
     let room = usize::from(area.width).saturating_sub(3);
     let text = if selected { ground } else { theme.style(Role::Text) };
-    let label = wrap::truncate(&item.label, room);
+    // A long label leaves the beginning of the detail in sight.
+    let kept = wrap::width(&item.detail).min(room / 5);
+    let label = wrap::truncate(&item.label, room - if kept > 3 { kept + 2 } else { 0 });
     let mut x = area.x + 2;
     for (index, char) in label.chars().enumerate() {
         let style = if item.matches.contains(&index) { text.patch(theme.style(Role::Match)) } else { text };

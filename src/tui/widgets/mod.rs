@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-pub use fuzzy::{Hit, fuzzy};
+pub use fuzzy::{Hit, fuzzy, fuzzy_best};
 pub use list::{ListItem, ListState, list};
 pub use popup::{clear, popup, popup_at};
 

@@ -97,21 +97,11 @@ impl Objects {
         make_private_folder(&folder).map_err(|error| self.fail(&error))?;
         let temporary = Temporary::new(&folder);
         let mut file = temporary.create().map_err(|error| self.fail(&error))?;
-        let (mut digest, mut size) = (Sha256::new(), 0_u64);
-        let mut piece = vec![0_u8; PIECE];
-        loop {
-            let length = match source.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Ok(Err(error)),
-            };
-            let read = piece.get(..length).unwrap_or_default();
-            digest.update(read);
-            size += read.len() as u64;
-            file.write_all(read).map_err(|error| self.fail(&error))?;
-        }
-        let hash = Digest32(digest.finalize().into());
+        let (hash, size) = match copy(source, &mut file) {
+            Ok(copied) => copied,
+            Err(Uncopied::Source(error)) => return Ok(Err(error)),
+            Err(Uncopied::Target(error)) => return Err(self.fail(&error)),
+        };
         if !self.has(&hash) {
             finish(file).and_then(|()| self.place_object(temporary, &hash)).map_err(|error| self.fail(&error))?;
             self.count_new(size);
@@ -164,20 +154,9 @@ impl Objects {
     /// Writes a content into a file; [`io::ErrorKind::InvalidData`] when it is not what it was.
     pub(super) fn copy_to(&self, hash: &Digest32, target: &mut File) -> io::Result<()> {
         let mut source = File::open(self.path(hash))?;
-        let mut digest = Sha256::new();
-        let mut piece = vec![0_u8; PIECE];
-        loop {
-            let length = match source.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let read = piece.get(..length).unwrap_or_default();
-            digest.update(read);
-            target.write_all(read)?;
-        }
-        if digest.finalize().as_slice() == hash.0.as_slice() {
+        let (found, _) =
+            copy(&mut source, target).map_err(|(Uncopied::Source(error) | Uncopied::Target(error))| error)?;
+        if found == *hash {
             Ok(())
         } else {
             Err(io::Error::new(io::ErrorKind::InvalidData, "its kept content is damaged"))
@@ -206,6 +185,30 @@ impl Objects {
             }
         }
         Ok(swept)
+    }
+}
+
+/// The end that a copy failed at.
+enum Uncopied {
+    Source(io::Error),
+    Target(io::Error),
+}
+
+/// Copies all that is left of a file; tells its hash and size.
+fn copy(source: &mut File, target: &mut File) -> Result<(Digest32, u64), Uncopied> {
+    let (mut digest, mut size) = (Sha256::new(), 0_u64);
+    let mut piece = vec![0_u8; PIECE];
+    loop {
+        let length = match source.read(&mut piece) {
+            Ok(0) => return Ok((Digest32(digest.finalize().into()), size)),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Uncopied::Source(error)),
+        };
+        let read = piece.get(..length).unwrap_or_default();
+        digest.update(read);
+        size += read.len() as u64;
+        target.write_all(read).map_err(Uncopied::Target)?;
     }
 }
 

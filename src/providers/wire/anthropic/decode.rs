@@ -172,11 +172,11 @@ impl MessagesDecoder {
         let text = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
         let state = match text("type") {
             "text" => {
-                push_text(text("text"), out);
+                out.extend(StreamEvent::text(text("text")));
                 Block::Text
             }
             "thinking" => {
-                push_reasoning(text("thinking"), out);
+                out.extend(StreamEvent::reasoning(text("thinking")));
                 Block::Thinking { text: text("thinking").to_owned(), signature: text("signature").to_owned() }
             }
             "redacted_thinking" => {
@@ -199,13 +199,13 @@ impl MessagesDecoder {
     fn extend(&mut self, index: i64, delta: &Delta<'_>, out: &mut Vec<StreamEvent>) {
         let block = self.blocks.iter_mut().rfind(|(have, _)| *have == index).map(|(_, block)| block);
         if let Some(text) = &delta.text {
-            push_text(&text.0, out);
+            out.extend(StreamEvent::text(&text.0));
         }
         match block {
             Some(Block::Thinking { text, signature }) => {
                 if let Some(piece) = &delta.thinking {
                     text.push_str(&piece.0);
-                    push_reasoning(&piece.0, out);
+                    out.extend(StreamEvent::reasoning(&piece.0));
                 }
                 if let Some(piece) = &delta.signature {
                     signature.push_str(&piece.0);
@@ -282,18 +282,6 @@ impl WireUsage {
             output_visible: output - reasoning,
             output_reasoning: reasoning,
         }
-    }
-}
-
-fn push_text(text: &str, out: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        out.push(StreamEvent::Text { text: text.to_owned() });
-    }
-}
-
-fn push_reasoning(text: &str, out: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        out.push(StreamEvent::Reasoning { text: text.to_owned() });
     }
 }
 

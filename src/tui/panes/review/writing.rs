@@ -90,7 +90,13 @@ impl Review {
         };
         let rows = writing.text.rows(width.saturating_sub(4)).max(least);
         let height = rows.saturating_add(4).min(screen.height.saturating_sub(2).max(1));
-        let area = popup(buffer, screen, width, height, title, theme);
+        // A comment stands below what it is about, where there is room.
+        let under = screen.height.saturating_sub(3);
+        let place = match writing.about {
+            About::Lines => screen,
+            About::Comment => Rect { y: under.saturating_sub(height), height: height.min(under), ..screen },
+        };
+        let area = popup(buffer, place, width, height, title, theme);
         if area.is_empty() {
             return None;
         }

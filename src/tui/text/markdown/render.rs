@@ -191,7 +191,7 @@ impl<'a> Writer<'a> {
                 // An item without text still shows its mark.
                 if self.prefixes.last().is_some_and(|prefix| prefix.first.is_some()) {
                     let mark = self.row_prefix();
-                    self.out.push(Line::from(mark));
+                    self.out.extend(wrap::wrap_hard(&Line::from(mark), self.width));
                 }
                 self.prefixes.pop();
             }
