@@ -10,6 +10,8 @@ mod arena;
 mod escapes;
 #[path = "sandbox/everyday.rs"]
 mod everyday;
+#[path = "sandbox/hosts.rs"]
+mod hosts;
 #[path = "sandbox/lifetime.rs"]
 mod lifetime;
 #[path = "sandbox/probes.rs"]

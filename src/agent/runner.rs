@@ -37,6 +37,9 @@ pub async fn run(turn: &mut Turn, call: &Call, arguments: Value) -> Result<ToolA
         let names: Vec<&str> = turn.toolbox.iter().map(AnyTool::name).collect();
         return Ok(ToolAnswer::refusal(format!("there is no tool `{}`; there are {}", call.name, names.join(", "))));
     };
+    if let Some(why) = tool.impossible(&arguments) {
+        return Ok(ToolAnswer::refusal(why));
+    }
     let touches = tool.touches(&arguments);
     // Who else may change files: commands, and tools of others.
     let may_write = touches.iter().any(|touch| !matches!(touch, Touch::Read { .. } | Touch::Host { .. }));
@@ -236,7 +239,18 @@ fn title(tool: &str, touches: &[Touch]) -> String {
     let more = touches.len().saturating_sub(1);
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
     match first {
-        Some(Touch::Command { line, .. }) => format!("run `{}`", line.lines().next().unwrap_or_default()),
+        Some(Touch::Command { line, .. }) => {
+            let hosts: Vec<&str> = touches
+                .iter()
+                .filter_map(|touch| match touch {
+                    Touch::Host { host } => Some(host.as_str()),
+                    _ => None,
+                })
+                .collect();
+            let reaching =
+                if hosts.is_empty() { String::new() } else { format!(" with a connection to {}", hosts.join(", ")) };
+            format!("run `{}`{reaching}", line.lines().next().unwrap_or_default())
+        }
         Some(Touch::Write { path }) => format!("write {path}{rest}"),
         Some(Touch::Read { path }) => format!("read {path}{rest}"),
         Some(Touch::Host { host }) => format!("connect to {host}"),

@@ -130,7 +130,12 @@ pub struct SandboxVerb {
     #[arg(long)]
     pub read_only: bool,
 
-    /// Which hosts it can reach: none, for now
+    /// A host it can reach by HTTP and HTTPS, such as `registry.npmjs.org`, `*.example.org` or
+    /// `localhost:8080`; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+
+    /// Which other hosts it can reach: none
     #[arg(long, value_name = "WHICH", default_value = "off")]
     pub network: NetworkWord,
 

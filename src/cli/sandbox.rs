@@ -5,13 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::args::{Required, SandboxVerb};
+use super::assemble::{self, Inputs};
 use super::console::Console;
 use super::exit::{Exit, Failure};
 use super::flags::Common;
 use crate::config::{Environment, Paths};
 use crate::domain::{Fault, FaultClass};
+use crate::net::tunnel::Barred;
+use crate::net::{Client, Destination, Refusal, Tunnel};
 use crate::sandbox::{
-    self, Command, Finish, HomeView, Policy, Requirement, Running, SandboxError, Standing, Tier, Writable,
+    self, Command, Finish, HomeView, Network, Policy, Requirement, Running, SandboxError, Standing, Tier, Writable,
 };
 
 /// Runs the command; the exit code is the command's, 128 and the signal, 124 when its time was over,
@@ -48,6 +51,11 @@ fn prepared(verb: SandboxVerb, common: &Common, console: &mut Console) -> Result
     if verb.read_only {
         policy.writable = Writable::Nothing;
     }
+    let granted = granted(&verb.allow_host)?;
+    let net = if granted.is_empty() { None } else { Some(network(common, console)?) };
+    if net.is_some() {
+        policy.network = Network::Hosts(granted.iter().map(Destination::to_string).collect());
+    }
     let mut command = Command::new(verb.command, &root, sandbox::environment(&environment, &root));
     command.limits.time = verb.time.map(Duration::from_secs);
     if let Some(processes) = verb.processes {
@@ -60,8 +68,22 @@ fn prepared(verb: SandboxVerb, common: &Common, console: &mut Console) -> Result
         Failure::from(Fault::new(FaultClass::Internal, "the sandbox could not be watched").detail(error.to_string()))
     })?;
     runtime.block_on(async {
+        if let Some(net) = &net {
+            within_reach(net, &granted).await?;
+        }
         match sandbox::start(&policy, &command).await {
-            Ok(running) => attend(running, console).await,
+            Ok(mut running) => {
+                let tunnel = tunnel(net.as_ref(), granted, &mut running)?;
+                let ended = attend(running, console).await;
+                if let (Some(tunnel), Some(net)) = (tunnel, &net) {
+                    for refusal in tunnel.refusals() {
+                        console.note(&format!("note: {refusal}{}", hint(&refusal)));
+                    }
+                    drop(tunnel);
+                    net.flush().await;
+                }
+                ended
+            }
             Err(SandboxError::Missing { program }) => {
                 console.note(&format!("error: there is no program `{program}` in the sandbox"));
                 Ok(127)
@@ -71,8 +93,52 @@ fn prepared(verb: SandboxVerb, common: &Common, console: &mut Console) -> Result
     })
 }
 
+/// The hosts that the person names, who answers for where they lead.
+fn granted(hosts: &[String]) -> Result<Vec<Destination>, Failure> {
+    let parse = |host: &String| {
+        Destination::parse(host)
+            .map(Destination::into_private_networks)
+            .map_err(|error| Failure::usage(error.to_string(), "give `--allow-host` once for each host"))
+    };
+    hosts.iter().map(parse).collect()
+}
+
+/// The network by the person's settings.
+fn network(common: &Common, console: &mut Console) -> Result<Client, Failure> {
+    let inputs = Inputs::read(common)?;
+    console.troubles(&inputs.troubles);
+    Ok(assemble::net(&inputs)?)
+}
+
+/// Refuses hosts that are out of reach by those settings, whoever grants them.
+async fn within_reach(net: &Client, granted: &[Destination]) -> Result<(), Failure> {
+    if let Err(error) = granted.iter().try_for_each(|host| net.may_grant(host)) {
+        net.flush().await;
+        let fault = Fault::new(FaultClass::Invalid, error.to_string());
+        return Err(fault.hint("leave `--offline` out, or see `network` in `kiln config show --origin`").into());
+    }
+    Ok(())
+}
+
+/// Serves the command's way to the granted hosts.
+fn tunnel(net: Option<&Client>, granted: Vec<Destination>, running: &mut Running) -> Result<Option<Tunnel>, Failure> {
+    let (Some(net), Some(listener)) = (net, running.take_listener()) else { return Ok(None) };
+    Tunnel::open(net, listener, granted).map(Some).map_err(|error| {
+        Failure::from(Fault::new(FaultClass::Internal, "the granted hosts cannot be served").detail(error.to_string()))
+    })
+}
+
+/// What to do about a refusal.
+fn hint(refusal: &Refusal) -> String {
+    match refusal.why {
+        Barred::NotGranted => format!("; `--allow-host {}` grants it", refusal.destination),
+        Barred::Otherwise(_) => String::new(),
+    }
+}
+
 fn refused(error: &SandboxError) -> Fault {
     let hint = match error {
+        SandboxError::Hosts { .. } => "leave `--allow-host` out; without it the command has no network",
         SandboxError::Unavailable { .. } => "leave `--require strict` out to run with the best that there is",
         SandboxError::Folder { .. } => "name a folder of your own with `--cd`",
         _ => "`kiln sandbox -- true` tells whether any command can be confined here",

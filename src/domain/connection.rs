@@ -65,6 +65,8 @@ pub enum Purpose {
     Pip,
     /// A tool that a model called.
     Tool,
+    /// A command in the sandbox that was granted the host.
+    Command,
     /// Anything else.
     #[default]
     Other,
@@ -81,6 +83,7 @@ impl fmt::Display for Purpose {
             Self::Catalogue => "catalogue",
             Self::Pip => "pip",
             Self::Tool => "tool",
+            Self::Command => "command",
             Self::Other => "other",
         })
     }

@@ -62,7 +62,7 @@ pub enum Touch {
     Write { path: ProjectPath },
     /// Runs a shell command line in a folder of the project.
     Command { line: String, directory: Option<ProjectPath> },
-    /// Connects to a host, as a canonical name without port.
+    /// Connects to a host, by its canonical name. What a command reaches may be a host with its port, or `*.host`.
     Host { host: String },
     /// Calls a tool of somebody else, by its full prefixed name.
     Foreign { tool: String },
@@ -82,6 +82,8 @@ pub enum Scope {
     Host { host: String },
     /// Every call of a tool.
     Tool { name: String },
+    /// All of these, for a call that needs more than one; each stands and is taken back by itself.
+    Together { scopes: Vec<Scope> },
 }
 
 impl fmt::Display for Scope {
@@ -93,6 +95,13 @@ impl fmt::Display for Scope {
             Self::Path { path } => write!(f, "write beneath `{path}`"),
             Self::Host { host } => write!(f, "connect to {host}"),
             Self::Tool { name } => write!(f, "use `{name}`"),
+            Self::Together { scopes } => {
+                for (index, scope) in scopes.iter().enumerate() {
+                    let between = if index == 0 { "" } else { " and " };
+                    write!(f, "{between}{scope}")?;
+                }
+                Ok(())
+            }
         }
     }
 }

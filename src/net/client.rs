@@ -68,6 +68,11 @@ impl Client {
         self.inner.egress.recent()
     }
 
+    /// The list of connections.
+    pub(super) fn egress(&self) -> &Egress {
+        &self.inner.egress
+    }
+
     /// Waits until the list of connections is written as far as it goes.
     pub async fn flush(&self) {
         self.inner.egress.flush().await;

@@ -59,7 +59,7 @@ impl HostPattern {
         }
     }
 
-    fn covers(&self, host: &str) -> bool {
+    pub(super) fn covers(&self, host: &str) -> bool {
         match self {
             Self::Exactly(name) => name == host,
             Self::Below(parent) => host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.ends_with('.')),

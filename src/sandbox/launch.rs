@@ -1,8 +1,10 @@
 //! Kiln's side of a confined command on Linux: starts the stage, reads what it reports, keeps time.
 
 use std::fs::File;
-use std::io::{PipeWriter, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,9 +15,9 @@ use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audit::Baseline;
-use super::linux::sys;
+use super::linux::{handover, sys};
 use super::output::Collector;
-use super::policy::{Command, Input, Policy, Requirement, SandboxError};
+use super::policy::{Command, Input, Network, Policy, Requirement, SandboxError};
 use super::protect;
 use super::running::{Ended, Finish, Running};
 use super::stage::{STAGE, Spec, Told};
@@ -36,7 +38,15 @@ pub async fn start(policy: &Policy, command: &Command) -> Result<Running, Sandbo
             let why = format!("it is held to the tier `{}`", policy.ceiling.word());
             return Err(SandboxError::Unavailable { why });
         }
-        Requirement::Any => policy.ceiling.min(probe().await.tier),
+        Requirement::Any => {
+            let standing = probe().await;
+            let tier = policy.ceiling.min(standing.tier);
+            if tier < Tier::Strict && policy.network != Network::Off {
+                let held = || format!("it is held to the tier `{}`", policy.ceiling.word());
+                return Err(SandboxError::Hosts { why: standing.why.unwrap_or_else(held) });
+            }
+            tier
+        }
     };
     match start_at(tier, policy, command).await {
         Err(SandboxError::Setup { why }) if policy.required == Requirement::Strict => {
@@ -56,7 +66,12 @@ pub(super) async fn start_at(tier: Tier, policy: &Policy, command: &Command) -> 
     let mut stage = Stage::start(&spec, command.input)?;
     let told = stage.first_word().await;
     match told {
-        Told::Ready => Ok(stage.attend(tier, command, baseline)),
+        Told::Ready => {
+            let listener = stage.listener(&spec)?;
+            let mut running = stage.attend(tier, command, baseline);
+            running.listener = listener;
+            Ok(running)
+        }
         Told::Program { program, missing: true, .. } => Err(SandboxError::Missing { program }),
         Told::Program { program, why, .. } => Err(SandboxError::Program { program, why }),
         Told::Walls { why } => Err(SandboxError::Setup { why }),
@@ -64,11 +79,11 @@ pub(super) async fn start_at(tier: Tier, policy: &Policy, command: &Command) -> 
     }
 }
 
-/// The stage's process and the pipes to it.
+/// The stage's process and the ways to it.
 struct Stage {
     child: Child,
     /// Its closing ends the command at once.
-    control: Option<PipeWriter>,
+    control: Option<UnixStream>,
     report: BufReader<pipe::Receiver>,
     output: pipe::Receiver,
 }
@@ -76,7 +91,7 @@ struct Stage {
 impl Stage {
     fn start(spec: &Spec, input: Input) -> Result<Self, SandboxError> {
         let memory = specification(spec)?;
-        let (control_in, control) = std::io::pipe().map_err(SandboxError::setup)?;
+        let (control_in, control) = UnixStream::pair().map_err(SandboxError::setup)?;
         let (report, report_out) = std::io::pipe().map_err(SandboxError::setup)?;
         let (output, output_in) = std::io::pipe().map_err(SandboxError::setup)?;
         let passed = [memory.as_raw_fd(), control_in.as_raw_fd(), report_out.as_raw_fd()];
@@ -112,6 +127,13 @@ impl Stage {
         }
     }
 
+    /// The listener in the command's network, which was sent before the first word.
+    fn listener(&self, spec: &Spec) -> Result<Option<TcpListener>, SandboxError> {
+        let Some(control) = self.control.as_ref().filter(|_| spec.proxied.is_some()) else { return Ok(None) };
+        let received = handover::receive(control.as_fd()).map_err(SandboxError::setup)?;
+        Ok(Some(TcpListener::from(received)))
+    }
+
     /// Hands the running command over to a task that stays with it to its end.
     fn attend(mut self, tier: Tier, command: &Command, baseline: Baseline) -> Running {
         let (chunk, chunks) = mpsc::channel(WAITING_CHUNKS);
@@ -133,7 +155,7 @@ impl Stage {
             // Nobody waits any more: then nobody wants to know.
             end.send(result).ok();
         });
-        Running { chunks, ended, stop, input, tier }
+        Running { chunks, ended, stop, input, tier, listener: None }
     }
 }
 
@@ -196,7 +218,7 @@ impl Attendant {
                         self.asked.get_or_insert(Finish::Killed);
                     }
                     match (word, &mut control) {
-                        (Some(()), Some(pipe)) => ask(pipe),
+                        (Some(()), Some(socket)) => ask(socket),
                         _ => {
                             // Nobody holds the command any more: at once.
                             dropped = true;
@@ -206,8 +228,8 @@ impl Attendant {
                 },
                 () = &mut over, if self.asked.is_none() && told.is_none() => {
                     self.asked = Some(Finish::TimedOut);
-                    if let Some(pipe) = &mut control {
-                        ask(pipe);
+                    if let Some(socket) = &mut control {
+                        ask(socket);
                     }
                 },
             }
@@ -224,7 +246,7 @@ impl Attendant {
 }
 
 /// Asks the stage to end the command. If it is gone there is nothing to ask for.
-fn ask(control: &mut PipeWriter) {
+fn ask(control: &mut UnixStream) {
     control.write_all(b"T").ok();
 }
 

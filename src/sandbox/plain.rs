@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audit::Baseline;
 use super::output::Collector;
-use super::policy::{Command, Input, Policy, Requirement, SandboxError, Writable};
+use super::policy::{Command, Input, Network, Policy, Requirement, SandboxError, Writable};
 use super::running::{Ended, Finish, Running};
 use super::tier::{Tier, probe};
 
@@ -22,6 +22,10 @@ pub async fn start(policy: &Policy, command: &Command) -> Result<Running, Sandbo
         return Err(SandboxError::Unavailable { why: standing.why.unwrap_or_default() });
     }
     let tier = policy.ceiling.min(standing.tier);
+    // A profile could let one port through, but that port would be on the loopback of everybody.
+    if policy.network != Network::Off {
+        return Err(SandboxError::Hosts { why: standing.why.unwrap_or_default() });
+    }
     let [program, arguments @ ..] = command.argv.as_slice() else {
         return Err(SandboxError::Missing { program: String::new() });
     };
@@ -108,7 +112,7 @@ fn attend(mut child: tokio::process::Child, tier: Tier, command: &Command, basel
         let control_changes = tokio::task::spawn_blocking(move || baseline.compare()).await.unwrap_or_default();
         end.send(Ended { finish, output: kept.finish(), control_changes, tier, took: started.elapsed() }).ok();
     });
-    Running { chunks, ended, stop, input, tier }
+    Running { chunks, ended, stop, input, tier, listener: None }
 }
 
 async fn pass(stream: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {

@@ -16,13 +16,16 @@ pub enum Writable {
     Nothing,
 }
 
-/// Which hosts a command can reach. Granting single hosts is not built yet: there is one value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+/// Which hosts a command can reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Network {
     /// None; its own loopback works where there are namespaces.
     #[default]
     Off,
+    /// These, as `host` or `host:port`, through a proxy on the command's own loopback. Whoever starts the command
+    /// serves it, at [`super::Running::take_listener`], and holds it to the list; here the names only decide what
+    /// the command does not ask the proxy for. Needs [`Tier::Strict`].
+    Hosts(Vec<String>),
 }
 
 /// What must hold for the command to run at all.
@@ -161,6 +164,9 @@ pub enum SandboxError {
     /// There is no such program.
     #[error("`{program}` was not found in the sandbox")]
     Missing { program: String },
+    /// Single hosts cannot be granted without namespaces.
+    #[error("single hosts can be granted only where the sandbox is whole, and here it is not: {why}")]
+    Hosts { why: String },
     /// The program cannot be run.
     #[error("`{program}` could not be run: {why}")]
     Program { program: String, why: String },

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::audit::Baseline;
 use super::linux::mounts::PRIVATE;
-use super::policy::{Command, HomeView, Policy, SandboxError, Writable};
+use super::policy::{Command, HomeView, Network, Policy, SandboxError, Writable};
 use super::stage::{Spec, StageLimits};
 use super::tier::Tier;
 
@@ -198,9 +198,25 @@ pub(super) fn plan(tier: Tier, policy: &Policy, command: &Command) -> Result<(Sp
         private_home: private_home.map(OsString::from),
         temporary: (tier < Tier::Strict).then(temporary_name).map(OsString::from),
         user: owner(&root),
+        proxied: match &policy.network {
+            Network::Off => None,
+            Network::Hosts(hosts) => Some(own_loopback(hosts)),
+        },
         kernel: kernel(),
     };
     Ok((spec, baseline))
+}
+
+/// The names of the loopback interface that mean the command's own: all that were not granted as the host's.
+fn own_loopback(granted: &[String]) -> String {
+    let names = ["localhost", "127.0.0.1", "::1"];
+    let is_granted = |name: &str| {
+        granted.iter().any(|host| {
+            let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
+            host.trim_matches(['[', ']']) == name
+        })
+    };
+    names.into_iter().filter(|name| !is_granted(name)).collect::<Vec<_>>().join(",")
 }
 
 fn texts(paths: Vec<PathBuf>) -> Vec<OsString> {

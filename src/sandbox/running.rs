@@ -1,5 +1,6 @@
 //! A command that runs, and what it leaves behind.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -47,9 +48,18 @@ pub struct Running {
     pub(super) stop: mpsc::Sender<()>,
     pub(super) input: Option<ChildStdin>,
     pub(super) tier: Tier,
+    pub(super) listener: Option<TcpListener>,
 }
 
 impl Running {
+    /// Where the command's connections to the outside arrive, when its network is [`super::Network::Hosts`].
+    ///
+    /// It listens on the command's own loopback, where nothing else leads out: what is accepted here came from the
+    /// command, and nobody else can connect to it. `None` otherwise, and from the second call on.
+    pub fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
     /// The next piece of output, to show while the command runs; `None` at its end.
     ///
     /// A reader that is slow misses pieces; what is kept for [`Ended::output`] misses none.

@@ -1,8 +1,8 @@
 //! The hidden stage: Kiln started again, with one thread, to put up the walls and stand over a command.
 //!
 //! `kiln __sandbox SPEC CONTROL REPORT` takes three descriptor numbers and nothing else from its
-//! arguments. The specification is JSON in a memory file; a byte on the control pipe asks for an end,
-//! its closing means that Kiln is gone; the report pipe carries one JSON line for each thing that
+//! arguments. The specification is JSON in a memory file; a byte on the control socket asks for an
+//! end, its closing means that Kiln is gone, and a listener in the command's network goes back over it; the report pipe carries one JSON line for each thing that
 //! happened. The stage reads no settings and no environment.
 
 use std::ffi::{OsStr, OsString};
@@ -51,6 +51,8 @@ pub(super) struct Spec {
     pub(super) temporary: Option<OsString>,
     /// Who to become, when Kiln runs as root in somebody else's folder.
     pub(super) user: Option<(u32, u32)>,
+    /// What is not asked of the proxy, where there is one: the value of `NO_PROXY`.
+    pub(super) proxied: Option<String>,
     /// The kernel's version.
     pub(super) kernel: (u32, u32),
 }
@@ -116,7 +118,7 @@ pub(super) struct Report(File);
 impl Report {
     pub(super) fn tell(&self, told: &Told) {
         if *told != Told::Silent {
-            // Nobody listens any more: then the control pipe is closed too, and that is acted on.
+            // Nobody listens any more: then the control socket is closed too, and that is acted on.
             (&self.0).write_all(&told.line()).ok();
         }
     }
@@ -209,7 +211,7 @@ fn strict(spec: &Spec, control: &File, report: &Report) -> std::io::Result<Optio
     let refused =
         |error: std::io::Error| std::io::Error::new(error.kind(), format!("namespaces are refused here: {error}"));
     let first = match sys::fork_into(namespaces::ALL).map_err(refused)? {
-        sys::Forked::Child => return Ok(Some(namespaces::live(spec, report, ids))),
+        sys::Forked::Child => return Ok(Some(namespaces::live(spec, control, report, ids))),
         sys::Forked::Parent(first) => first,
     };
     let_go_of_output();

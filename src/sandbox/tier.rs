@@ -48,8 +48,8 @@ impl Standing {
     /// A sentence or two for the person: what holds and what does not.
     pub fn words(&self) -> String {
         match self.tier {
-            Tier::Strict => "Commands run in a sandbox: they can change only this folder (not .git), have no network, \
-                             and cannot see your keys."
+            Tier::Strict => "Commands run in a sandbox: they can change only this folder (not .git), reach no \
+                             host but those you grant, and cannot see your keys."
                 .to_owned(),
             Tier::Partial if cfg!(target_os = "macos") => {
                 "Partly sandboxed (sandbox-exec; not tested on this system): writes and network are limited; other \

@@ -10,10 +10,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::sandbox::{self, Command, Ended, Finish, Input, Policy, Running, SandboxError, Tier, Writable};
+use crate::net::tunnel::Barred;
+use crate::net::{Refusal, Tunnel};
+use crate::sandbox::{self, Command, Ended, Finish, Input, Network, Policy, Running, SandboxError, Tier, Writable};
 
 /// Characters of a background job's output that are kept to be read.
 const JOB_OUTPUT: usize = 64 * 1024;
+/// Hosts that a model is told of which a command did not reach.
+const MOST_REFUSALS: usize = 12;
 /// Background jobs of a session at a time.
 const MOST_JOBS: usize = 8;
 
@@ -65,17 +69,19 @@ impl Commands {
         &self.jobs
     }
 
-    /// Starts a shell line in a folder, with `time` to run; `None` for as long as it takes.
+    /// Starts a shell line in a folder, with `time` to run; `None` for as long as it takes. Granted hosts are to be
+    /// served by whoever starts it, at [`Running::take_listener`].
     pub async fn start(
         &self,
         line: &str,
         directory: &Path,
         time: Option<Duration>,
         walls: Walls,
+        network: Network,
     ) -> Result<Running, SandboxError> {
         let mut command = Command::shell(line, directory, self.environment.clone());
         command.limits.time = time;
-        let mut policy = self.policy.clone();
+        let mut policy = Policy { network, ..self.policy.clone() };
         match walls {
             Walls::Sandboxed => {}
             Walls::Reading => policy.writable = Writable::Nothing,
@@ -86,7 +92,7 @@ impl Commands {
 
     /// Runs a shell line in the project's folder to its end. Dropping the future kills it.
     pub async fn run(&self, line: &str, time: Duration) -> Result<Ended, SandboxError> {
-        Ok(self.start(line, &self.policy.root, Some(time), Walls::Sandboxed).await?.wait().await)
+        Ok(self.start(line, &self.policy.root, Some(time), Walls::Sandboxed, Network::Off).await?.wait().await)
     }
 }
 
@@ -119,6 +125,18 @@ pub fn end_words(ended: &Ended) -> String {
     }
 }
 
+/// What a command tried to reach and did not, in words for the model; the first few.
+pub fn refused(tunnel: Option<&Tunnel>) -> Vec<String> {
+    let refusals = tunnel.map(Tunnel::refusals).unwrap_or_default();
+    let words = |refusal: &Refusal| match &refusal.why {
+        Barred::NotGranted => {
+            format!("note: {refusal}; if it has to, call again with `{}` in `hosts`", refusal.destination)
+        }
+        Barred::Otherwise(_) => format!("note: {refusal}"),
+    };
+    refusals.iter().take(MOST_REFUSALS).map(words).collect()
+}
+
 /// Whether a command did what it was for.
 pub fn succeeded(ended: &Ended) -> bool {
     ended.finish == Finish::Exited(0)
@@ -143,6 +161,8 @@ struct JobState {
     read: usize,
     /// Bytes that were dropped from the front of `output`.
     dropped: usize,
+    /// What it tried to reach and did not, in words.
+    refused: Vec<String>,
     end: Option<String>,
 }
 
@@ -153,13 +173,15 @@ pub struct JobReport {
     pub line: String,
     /// Output since it was read last.
     pub output: String,
+    /// What it tried to reach and did not, in words.
+    pub refused: Vec<String>,
     /// How it ended; `None` while it runs.
     pub end: Option<String>,
 }
 
 impl Jobs {
-    /// Takes a running command over; the number that it is known by.
-    pub fn adopt(&self, line: &str, running: Running) -> Result<u32, String> {
+    /// Takes a running command over, with its way to hosts; the number that it is known by.
+    pub fn adopt(&self, line: &str, running: Running, tunnel: Option<Tunnel>) -> Result<u32, String> {
         let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive = jobs.values().filter(|job| job.lock().end.is_none()).count();
         if alive >= MOST_JOBS {
@@ -168,7 +190,7 @@ impl Jobs {
         let id = jobs.keys().next_back().copied().unwrap_or(0) + 1;
         let shared = Arc::<Mutex<JobState>>::default();
         let (stop, stopped) = mpsc::channel(1);
-        let task = tokio::spawn(attend(running, Arc::clone(&shared), stopped)).abort_handle();
+        let task = tokio::spawn(attend(running, tunnel, Arc::clone(&shared), stopped)).abort_handle();
         jobs.insert(id, Job { line: line.to_owned(), shared, stop, task });
         Ok(id)
     }
@@ -181,7 +203,7 @@ impl Jobs {
         let from = state.output.ceil_char_boundary(state.read.saturating_sub(state.dropped).min(state.output.len()));
         let output = state.output.get(from..).unwrap_or_default().to_owned();
         state.read = state.dropped + state.output.len();
-        Some(JobReport { id, line: job.line.clone(), output, end: state.end.clone() })
+        Some(JobReport { id, line: job.line.clone(), output, refused: state.refused.clone(), end: state.end.clone() })
     }
 
     /// Asks a job to end; whether there is one of that number.
@@ -212,22 +234,30 @@ impl Job {
     }
 }
 
-async fn attend(mut running: Running, shared: Arc<Mutex<JobState>>, mut stopped: mpsc::Receiver<()>) {
+async fn attend(
+    mut running: Running,
+    tunnel: Option<Tunnel>,
+    shared: Arc<Mutex<JobState>>,
+    mut stopped: mpsc::Receiver<()>,
+) {
     loop {
         tokio::select! {
             Some(()) = stopped.recv() => running.kill(),
             chunk = running.chunk() => match chunk {
-                Some(bytes) => push(&shared, &String::from_utf8_lossy(&bytes)),
+                Some(bytes) => push(&shared, &String::from_utf8_lossy(&bytes), refused(tunnel.as_ref())),
                 None => break,
             },
         }
     }
     let ended = running.wait().await;
-    shared.lock().unwrap_or_else(PoisonError::into_inner).end = Some(end_words(&ended));
+    let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    state.refused = refused(tunnel.as_ref());
+    state.end = Some(end_words(&ended));
 }
 
-fn push(shared: &Mutex<JobState>, text: &str) {
+fn push(shared: &Mutex<JobState>, text: &str, refused: Vec<String>) {
     let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    state.refused = refused;
     state.output.push_str(text);
     if state.output.len() > JOB_OUTPUT * 2 {
         let from = state.output.ceil_char_boundary(state.output.len() - JOB_OUTPUT);

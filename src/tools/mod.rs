@@ -37,7 +37,7 @@ pub static TOOLS: &[&dyn Tool] = &[
     &Typed(builtin::apply_patch::ApplyPatch),
 ];
 
-pub use builtin::fetch_url::{PrivateHosts, fetch, is_public};
+pub use builtin::fetch_url::{PrivateHosts, fetch};
 
 /// `fetch_url` waits for the network: it is done by [`fetch`], not by [`Tool::run`], and so not in [`TOOLS`].
 pub static FETCH_URL: &dyn Tool = &Typed(builtin::fetch_url::FetchUrl);

@@ -54,6 +54,14 @@ impl AnyTool {
         }
     }
 
+    /// Why a call would come to nothing whatever the person says.
+    pub fn impossible(&self, arguments: &Value) -> Option<String> {
+        match self {
+            Self::Blocking(_) => None,
+            Self::Live(tool) => tool.impossible(arguments),
+        }
+    }
+
     /// What a call would touch.
     pub fn touches(&self, arguments: &Value) -> Vec<Touch> {
         match self {
@@ -76,7 +84,7 @@ impl Toolbox {
         let blocking = TOOLS.iter().copied().map(AnyTool::Blocking);
         let mut live: Vec<Arc<dyn LiveTool>> = vec![Arc::new(TypedLive(AskUser)), Arc::new(FetchUrl(net.clone()))];
         if let Some(commands) = commands {
-            live.push(Arc::new(TypedLive(Shell(commands.clone()))));
+            live.push(Arc::new(TypedLive(Shell { commands: commands.clone(), net: net.clone() })));
             live.push(Arc::new(TypedLive(Job(commands.clone()))));
         }
         Self { tools: blocking.chain(live.into_iter().map(AnyTool::Live)).collect() }

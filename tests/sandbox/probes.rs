@@ -34,6 +34,8 @@ const fn around(name: &'static str, around: Around, attack: &'static str) -> Pro
 
 use Around::{GitStatusIn, LeakedDescriptors, Limited, LinkedRepository, NobodyLeft, WithoutRepository};
 
+const GRANTED: Around = Limited(&["--allow-host", "127.0.0.1:1"]);
+
 pub const PROBES: &[Probe] = &[
     // Writing outside of the project.
     plain("write: new file", "put(OUT + '/new')"),
@@ -194,6 +196,24 @@ pub const PROBES: &[Probe] = &[
         "network: abstract unix socket",
         "s = socket.socket(socket.AF_UNIX); s.connect('\\0' + V['abstract']); greeted(s)",
     ),
+    // With a host granted: what else there is stays out of reach, by the proxy too.
+    around("granted host: tcp", GRANTED, "greeted(socket.create_connection(('127.0.0.1', V['tcp']), 3))"),
+    around("granted host: tcp6", GRANTED, "greeted(socket.create_connection(('::1', V['tcp6']), 3))"),
+    around(
+        "granted host: dns",
+        GRANTED,
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('127.0.0.1', V['udp'])); s.send(struct.pack('>6H', 7, 256, 1, 0, 0, 0) + b'\\x06secret\\x07example\\x00' + struct.pack('>2H', 1, 1)); greeted(s)",
+    ),
+    around("granted host: unix socket", GRANTED, "s = socket.socket(socket.AF_UNIX); s.connect(V['unix']); greeted(s)"),
+    around(
+        "granted host: abstract unix socket",
+        GRANTED,
+        "s = socket.socket(socket.AF_UNIX); s.connect('\\0' + V['abstract']); greeted(s)",
+    ),
+    around("granted host: another by the proxy", GRANTED, "greeted(by_proxy('127.0.0.1', V['tcp']))"),
+    around("granted host: another by its name", GRANTED, "greeted(by_proxy('localhost', V['tcp']))"),
+    around("granted host: another by a number", GRANTED, "greeted(by_proxy('2130706433', V['tcp']))"),
+    around("granted host: another, mapped", GRANTED, "greeted(by_proxy('[::ffff:127.0.0.1]', V['tcp']))"),
     plain("network: netlink uevents", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15); hit()"),
     plain("network: netlink audit", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4); hit()"),
     plain("network: raw", "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); hit()"),

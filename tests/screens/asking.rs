@@ -507,6 +507,30 @@ fn hostile_words_in_a_dialog_stay_words() {
 }
 
 #[test]
+fn an_approval_shows_the_command_with_its_hosts_and_one_number_covers_both() {
+    let mut player = Player::new("kiln-dark");
+    player.working();
+    let line = "npm install --no-audit --no-fund a-package-with-a-long-name";
+    let host = |host: &str| Touch::Host { host: host.into() };
+    let scope = |host: &str| Scope::Host { host: host.into() };
+    let mut asked = request("c1", line);
+    asked.touches.extend([host("registry.npmjs.org"), host("localhost:4873")]);
+    let hosts = [scope("registry.npmjs.org"), scope("localhost:4873")];
+    let both = Scope::Together { scopes: std::iter::once(Scope::Command { line: line.into() }).chain(hosts).collect() };
+    asked.offers = vec![both.clone()];
+    player.fact(FactBody::ApprovalAsked { request: asked });
+    player.look();
+    let seen = player.screen(100, 40);
+    assert!(seen.contains("run this command line, connect to registry.npmjs.org, connect to localhost:4873"), "{seen}");
+    assert!(seen.contains(line), "{seen}");
+    let offered = seen.replace('│', " ");
+    let offered = offered.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(offered.contains("run exactly this command line and connect to registry.npmjs.org and"), "{seen}");
+    let pressed = player.press(KeyCode::Char('1'), KeyModifiers::NONE);
+    assert_eq!(decisions(&pressed), [Decision::AllowFurther { scope: both, lifetime: Lifetime::Session }]);
+}
+
+#[test]
 fn a_command_can_be_begun_while_a_call_asks() {
     let mut player = Player::new("kiln-dark");
     player.working();

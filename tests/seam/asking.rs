@@ -2,9 +2,10 @@
 
 use kiln::domain::op::StepMark;
 use kiln::domain::{
-    Decision, Event, FactBody, ItemKind, Lifetime, Mode, Op, PlanDecision, Planning, QueueHold, Reply, Scope, StepId,
-    StepState, TurnOutcome, TurnProtocol,
+    Content, Decision, Event, FactBody, ItemKind, Lifetime, Mode, Op, PlanDecision, Planning, QueueHold, Reply, Scope,
+    StepId, StepState, Touch, TurnOutcome, TurnProtocol,
 };
+use kiln::net::{NetSettings, Reach};
 
 use crate::world::{World, call, text};
 
@@ -216,6 +217,76 @@ async fn a_call_that_asks_runs_only_with_the_persons_word() {
         panic!()
     };
     assert!(grants.is_empty());
+}
+
+#[tokio::test]
+async fn hosts_of_a_command_are_asked_for_and_granted_with_it() {
+    let looks = r#"{"command":"ls","hosts":["Registry.test"]}"#;
+    let makes = r#"{"command":"touch made.txt","hosts":["registry.test","localhost:9"]}"#;
+    let plays = [looks, looks, makes, makes].map(|arguments| call(&[("shell", arguments)]));
+    let mut world = World::new(TurnProtocol::Tools, plays.into_iter().chain([text("Done.")]).collect()).await;
+    world.start("go").await;
+    world.until(asks).await;
+    let session = world.session();
+    let first = world.view.state.approvals[0].clone();
+    assert_eq!(first.title, "run `ls` with a connection to registry.test");
+    let host = |host: &str| Scope::Host { host: host.to_owned() };
+    assert_eq!(first.offers, [host("registry.test")], "the command itself only reads");
+    assert!(first.touches.contains(&Touch::Host { host: "registry.test".to_owned() }), "{:?}", first.touches);
+    assert!(matches!(&first.preview[..], [Content::Code { text, .. }] if text == "ls"));
+    let decision = Decision::AllowFurther { scope: host("registry.test"), lifetime: Lifetime::Session };
+    world.told(Op::Decide { session, call: first.call, decision }).await.unwrap();
+    // The second call asks for nothing; the third for what is new.
+    world.until(asks).await;
+    let third = world.view.state.approvals[0].clone();
+    let line = Scope::Command { line: "touch made.txt".to_owned() };
+    let both = Scope::Together { scopes: vec![line.clone(), host("localhost:9")] };
+    assert_eq!(third.offers[0], both, "{:?}", third.offers);
+    assert_eq!(both.to_string(), "run exactly `touch made.txt` and connect to localhost:9");
+    let decision = Decision::AllowFurther { scope: both, lifetime: Lifetime::Session };
+    world.told(Op::Decide { session, call: third.call, decision }).await.unwrap();
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed, "the fourth call is covered");
+    assert_eq!(world.seen.iter().filter(|event| asks(event)).count(), 2);
+    let Reply::Permissions { grants, .. } = world.told(Op::ListPermissions { session }).await.unwrap() else {
+        panic!()
+    };
+    let scopes: Vec<Scope> = grants.into_iter().map(|grant| grant.scope).collect();
+    assert_eq!(scopes, [host("registry.test"), line, host("localhost:9")], "each can be taken back by itself");
+}
+
+#[tokio::test]
+async fn hosts_that_cannot_be_granted_are_refused_before_the_person_is_asked() {
+    let call_with = |hosts: &str| call(&[("shell", &format!(r#"{{"command":"touch made.txt","hosts":{hosts}}}"#))]);
+    let hosts = [r#"["registry.test"]"#, r#"["*.test"]"#, r#"["localhost"]"#, r#"["https://a.test/"]"#];
+    let plays = hosts.into_iter().map(call_with).chain([text("Done.")]).collect();
+    let net = NetSettings { reach: Reach::Offline, ..NetSettings::default() };
+    let mut world = World::with_net(net, plays).await;
+    world.start("go").await;
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    assert!(!world.seen.iter().any(asks));
+    let told = refusals(&world);
+    for (told, said) in told.iter().zip(["offline by setting", "far too many", "name the port", "is no host"]) {
+        assert!(told.starts_with("the command was not run") && told.contains(said), "{told}");
+    }
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(!world.project().join("made.txt").exists());
+}
+
+#[tokio::test]
+async fn a_model_hears_which_host_its_command_did_not_reach() {
+    let script = "proxy=${HTTP_PROXY##*:}; exec 3<>/dev/tcp/127.0.0.1/$proxy; \
+                  printf 'CONNECT other.test:443 HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3";
+    let arguments = serde_json::json!({ "command": script, "hosts": ["registry.test"] }).to_string();
+    let mut world = World::new(TurnProtocol::Tools, vec![call(&[("shell", &arguments)]), text("I see.")]).await;
+    world.start("go").await;
+    world.until(asks).await;
+    let call = world.view.state.approvals[0].call.clone();
+    world.told(Op::Decide { session: world.session(), call, decision: Decision::Allow }).await.unwrap();
+    assert_eq!(world.until_ended().await, TurnOutcome::Completed);
+    let heard = format!("{:?}", world.requests()[1].messages);
+    assert!(heard.contains("403 Forbidden"), "{heard}");
+    assert!(heard.contains("tried to reach `other.test:443`, which was not granted"), "{heard}");
+    assert!(heard.contains("call again with `other.test` in `hosts`"), "{heard}");
 }
 
 #[tokio::test]

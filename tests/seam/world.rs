@@ -194,6 +194,14 @@ impl World {
         Self::over_model(folder, TurnProtocol::Tools, None, plays, change).await
     }
 
+    /// A world that is on the network as these settings say.
+    #[allow(dead_code, reason = "the tests of servers share this world")]
+    pub async fn with_net(net: NetSettings, plays: Vec<Play>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        Self::over_net(net, folder, TurnProtocol::Tools, None, plays, |_| {}).await
+    }
+
     /// A world whose settings say when changes are reviewed.
     pub async fn reviewing(review: Review, protocol: TurnProtocol, plays: Vec<Play>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -212,6 +220,17 @@ impl World {
         plays: Vec<Play>,
         change: impl FnOnce(&mut Parts) + Send + 'static,
     ) -> Self {
+        Self::over_net(NetSettings::default(), folder, protocol, window, plays, change).await
+    }
+
+    async fn over_net(
+        net: NetSettings,
+        folder: Arc<tempfile::TempDir>,
+        protocol: TurnProtocol,
+        window: Option<u64>,
+        plays: Vec<Play>,
+        change: impl FnOnce(&mut Parts) + Send + 'static,
+    ) -> Self {
         let player = Arc::new(Player {
             plays: Mutex::new(plays.into()),
             requests: Mutex::new(Vec::new()),
@@ -219,7 +238,7 @@ impl World {
             model: ModelInfo { protocol, window, ..ModelInfo::unknown(ModelRef::new("player", "one")) },
         });
         let settings = ProviderSettings { preferred: Some("player".into()), ..ProviderSettings::default() };
-        let net = Client::new(&NetSettings::default()).unwrap();
+        let net = Client::new(&net).unwrap();
         let registry =
             Registry::new(Catalogue::builtin().unwrap(), settings, net).with_provider("player".into(), player.clone());
         let path = folder.path().to_owned();

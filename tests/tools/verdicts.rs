@@ -254,3 +254,32 @@ fn a_call_is_as_free_as_the_least_free_thing_it_touches() {
     let Verdict::Ask { offers, .. } = of(Mode::Ask, &[write(".env"), write("Makefile")]) else { panic!("two files") };
     assert!(offers.is_empty(), "no single permission covers both");
 }
+
+#[test]
+fn a_command_with_hosts_asks_for_both_and_one_answer_can_cover_both() {
+    let host = |host: &str| Touch::Host { host: host.into() };
+    let scope = |host: &str| Scope::Host { host: host.into() };
+    let of = |mode, touches: &[Touch], scopes: &[Scope]| judged(mode, Confinement::Strict, touches, scopes);
+    let call = [command("npm install"), host("a.test"), host("*.b.test"), host("localhost:80")];
+    for (mode, expected) in [(Mode::ReadOnly, "deny"), (Mode::Ask, "ask"), (Mode::Auto, "ask"), (Mode::Full, "allow")] {
+        assert_eq!(word(&of(mode, &call, &[])), expected, "{mode}");
+    }
+    let hosts = [scope("a.test"), scope("*.b.test"), scope("localhost:80")];
+    let Verdict::Ask { offers, .. } = of(Mode::Auto, &call, &[]) else { panic!() };
+    assert_eq!(offers, [Scope::Together { scopes: hosts.to_vec() }], "the command itself is free here");
+    let Verdict::Ask { offers, reason } = of(Mode::Ask, &call, &[]) else { panic!() };
+    assert!(reason.contains("`npm` may change things") && reason.contains("connects to *.b.test"), "{reason}");
+    for offer in &offers {
+        assert_eq!(word(&of(Mode::Ask, &call, std::slice::from_ref(offer))), "allow", "{offer}");
+    }
+    assert!(offers.iter().all(|offer| matches!(offer, Scope::Together { scopes } if scopes[1..] == hosts)));
+    assert_eq!(word(&of(Mode::Auto, &call, &hosts)), "allow");
+    assert_eq!(word(&of(Mode::Auto, &call, &hosts[1..])), "ask");
+    // A pattern covers itself alone, and a port no other.
+    assert_eq!(word(&of(Mode::Auto, &[host("x.b.test")], &hosts)), "ask");
+    assert_eq!(word(&of(Mode::Auto, &[host("localhost:81")], &hosts)), "ask");
+    for odd in ["A.test", "a.test:", "a.test:080", "a.test:70000", "*.*.test", "a.*", "a.test:80:80", "[::1", "*"] {
+        assert_eq!(word(&of(Mode::Ask, &[host(odd)], &[])), "deny", "{odd}");
+    }
+    assert_eq!(word(&of(Mode::Ask, &[host("[::1]:80")], &[])), "ask");
+}

@@ -122,6 +122,11 @@ impl Exchange {
         self.connection.received += head;
     }
 
+    /// How much went each way in the end, where somebody else counts.
+    pub(super) fn carried(&mut self, sent: u64, received: u64) {
+        (self.connection.sent, self.connection.received) = (sent, received);
+    }
+
     /// More of the body came.
     pub(super) fn received(&mut self, bytes: usize) {
         self.connection.received += bytes as u64;
@@ -132,7 +137,7 @@ impl Exchange {
         self.connection.state = ConnectionState::Failed;
     }
 
-    /// A helper program ended well.
+    /// A helper program ended well, or a command's connection was made.
     pub(super) fn done(&mut self) {
         self.connection.state = ConnectionState::Done;
     }

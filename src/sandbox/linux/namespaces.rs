@@ -3,11 +3,13 @@
 //! It builds the view of files, starts the command, takes in orphans, and ends with the command; the
 //! kernel then ends whatever else is left in the namespace.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
-use super::{command, mounts, sys};
+use super::{command, handover, mounts, sys};
 use crate::sandbox::stage::{Report, Spec, Told};
 
 /// Everything there is a namespace for, but time.
@@ -20,8 +22,9 @@ pub(in crate::sandbox) const ALL: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP;
 
 /// Lives as process 1. What goes wrong before the command runs is told in the report.
-pub(in crate::sandbox) fn live(spec: &Spec, report: &Report, ids: (u32, u32)) -> ExitCode {
-    match prepare(spec, ids).and_then(|()| run(spec, report)) {
+pub(in crate::sandbox) fn live(spec: &Spec, control: &File, report: &Report, ids: (u32, u32)) -> ExitCode {
+    let lived = prepare(spec, ids).and_then(|()| with_proxy(spec.clone(), control)).and_then(|spec| run(&spec, report));
+    match lived {
         Ok(()) => ExitCode::SUCCESS,
         Err(told) => {
             report.tell(&told);
@@ -43,6 +46,31 @@ fn prepare(spec: &Spec, ids: (u32, u32)) -> Result<(), Told> {
     // Kiln's stage ends by a signal if it is killed; so does this process, and with it all others.
     sys::process_control(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong).map_err(failed("no death signal"))?;
     sys::process_control(libc::PR_SET_DUMPABLE, 0).map_err(failed("could not hide memory"))
+}
+
+/// Opens a listener on this namespace's loopback, hands it over to Kiln and tells the command of it.
+///
+/// A socket belongs to the network that it was made in, so that Kiln, outside of it, serves connections that are
+/// made in here. This process keeps no copy.
+fn with_proxy(mut spec: Spec, control: &File) -> Result<Spec, Told> {
+    let Some(own) = spec.proxied.take() else { return Ok(spec) };
+    let open = || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        handover::send(control.as_fd(), listener.as_fd())?;
+        listener.local_addr()
+    };
+    let address = open().map_err(failed("could not open the way to the granted hosts"))?;
+    let proxy = format!("http://{address}");
+    let ours = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+    // Set by Kiln for commands without a network.
+    spec.environment.retain(|(name, _)| name != "CARGO_NET_OFFLINE" && !ours.contains(&name.to_uppercase().as_str()));
+    for name in ours {
+        let value = if name == "NO_PROXY" { &own } else { &proxy };
+        spec.environment.extend([name.to_owned(), name.to_lowercase()].map(|name| (name, value.clone())));
+    }
+    // Node's own `fetch` looks at the variables only when told to.
+    spec.environment.push(("NODE_USE_ENV_PROXY".to_owned(), "1".to_owned()));
+    Ok(spec)
 }
 
 /// The same user and group inside as outside, and nobody else.

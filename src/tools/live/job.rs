@@ -66,6 +66,7 @@ impl TypedLiveTool for Job {
                     let state = report.end.map_or_else(|| "it runs".to_owned(), |end| format!("it has ended: {end}"));
                     let mut content =
                         vec![Content::Text { text: format!("job {}, `{}`: {state}", report.id, report.line) }];
+                    content.extend(report.refused.into_iter().map(|text| Content::Text { text }));
                     if !output.is_empty() {
                         content.push(Content::Terminal { text: output });
                     }

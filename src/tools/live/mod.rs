@@ -56,6 +56,12 @@ pub trait LiveTool: Send + Sync {
     fn schema(&self) -> Value;
     /// What a call with these arguments would touch, for the policy.
     fn touches(&self, arguments: &Value) -> Vec<Touch>;
+    /// Why a call with these arguments would come to nothing whatever the person says, in words for the model. It is
+    /// asked before the person is.
+    fn impossible(&self, arguments: &Value) -> Option<String> {
+        let _ = arguments;
+        None
+    }
     /// Does it.
     fn run(&self, arguments: Value, context: LiveContext) -> BoxFuture<'static, ToolAnswer>;
 }
@@ -66,6 +72,11 @@ pub trait TypedLiveTool: Send + Sync + 'static {
     type Input: DeserializeOwned + JsonSchema + Send;
     /// See [`LiveTool::touches`].
     fn touches(&self, input: &Self::Input) -> Vec<Touch>;
+    /// See [`LiveTool::impossible`].
+    fn impossible(&self, input: &Self::Input) -> Option<String> {
+        let _ = input;
+        None
+    }
     /// Does it.
     fn run(&self, input: Self::Input, context: LiveContext) -> BoxFuture<'static, ToolAnswer>;
 }
@@ -88,6 +99,10 @@ impl<T: TypedLiveTool> LiveTool for TypedLive<T> {
 
     fn touches(&self, arguments: &Value) -> Vec<Touch> {
         serde_json::from_value(arguments.clone()).map(|input| self.0.touches(&input)).unwrap_or_default()
+    }
+
+    fn impossible(&self, arguments: &Value) -> Option<String> {
+        serde_json::from_value(arguments.clone()).ok().and_then(|input| self.0.impossible(&input))
     }
 
     fn run(&self, arguments: Value, context: LiveContext) -> BoxFuture<'static, ToolAnswer> {

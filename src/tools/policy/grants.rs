@@ -80,10 +80,21 @@ impl Grants {
     /// this session all the same, and the fault says so.
     pub fn add(&mut self, grant: Grant) -> Result<(), Fault> {
         self.refresh();
-        self.grants.retain(|have| have.scope != grant.scope || have.lifetime != grant.lifetime);
         let lifetime = grant.lifetime;
-        self.grants.push(grant);
+        self.put(grant);
         if lifetime == Lifetime::Project { self.save() } else { Ok(()) }
+    }
+
+    /// Each part of a permission for several things stands by itself.
+    fn put(&mut self, grant: Grant) {
+        if let Scope::Together { scopes } = grant.scope {
+            for scope in scopes {
+                self.put(Grant { scope, origin: grant.origin.clone(), ..grant });
+            }
+            return;
+        }
+        self.grants.retain(|have| have.scope != grant.scope || have.lifetime != grant.lifetime);
+        self.grants.push(grant);
     }
 
     /// Takes back whatever has this scope; whether there was one.

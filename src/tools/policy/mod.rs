@@ -88,15 +88,22 @@ impl Verdict {
 pub fn verdict(touches: &[Touch], circumstances: &Circumstances<'_>) -> Verdict {
     let mut allowed: Option<String> = None;
     let mut asked: Vec<(String, Vec<Scope>)> = Vec::new();
+    let mut hosts: Vec<Scope> = Vec::new();
     for touch in touches {
         match judge(touch, circumstances) {
             Verdict::Allow { reason } => {
                 allowed.get_or_insert(reason);
             }
-            Verdict::Ask { reason, offers } => asked.push((reason, offers)),
+            Verdict::Ask { reason, offers } => {
+                if let Touch::Host { .. } = touch {
+                    hosts.extend(offers.iter().cloned());
+                }
+                asked.push((reason, offers));
+            }
             denied @ Verdict::Deny { .. } => return denied,
         }
     }
+    let combined = with_hosts(&asked, hosts);
     // One permission has to cover the call as a whole.
     let mut asked = asked.into_iter();
     let Some((mut reason, mut offers)) = asked.next() else {
@@ -108,7 +115,23 @@ pub fn verdict(touches: &[Touch], circumstances: &Circumstances<'_>) -> Verdict 
             reason = format!("{reason}; {further}");
         }
     }
+    if offers.is_empty() {
+        offers = combined;
+    }
     Verdict::Ask { reason, offers }
+}
+
+/// Permissions for a call that asks for hosts and at most one thing besides: each for that thing with all of the hosts.
+fn with_hosts(asked: &[(String, Vec<Scope>)], hosts: Vec<Scope>) -> Vec<Scope> {
+    let mut others = asked.iter().filter(|(_, offers)| !offers.iter().all(|offer| hosts.contains(offer)));
+    match (hosts.is_empty(), others.next(), others.next()) {
+        (false, None, _) => vec![Scope::Together { scopes: hosts }],
+        (false, Some((_, offers)), None) => offers
+            .iter()
+            .map(|offer| Scope::Together { scopes: std::iter::once(offer).chain(&hosts).cloned().collect() })
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn judge(touch: &Touch, circumstances: &Circumstances<'_>) -> Verdict {
@@ -139,7 +162,7 @@ fn judge(touch: &Touch, circumstances: &Circumstances<'_>) -> Verdict {
                 Verdict::ask(format!("`{path}` is asked for apart: {why}"), vec![offer])
             }
         },
-        Touch::Host { host } if !is_canonical_host(host) => {
+        Touch::Host { host } if !is_canonical_destination(host) => {
             Verdict::deny(format!("{} is not the canonical name of a host", shown(host)))
         }
         Touch::Host { host } if grants.for_host(host).is_some() => Verdict::allow("you allowed this host"),
@@ -169,6 +192,22 @@ pub fn is_canonical_host(host: &str) -> bool {
         && host.len() <= 253
         && host.chars().all(name)
         && host.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+}
+
+/// A canonical host, or one with its port, or all below one.
+fn is_canonical_destination(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let name = match name.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => {
+            let is_port = !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_port || port.parse::<u16>().is_err() {
+                return false;
+            }
+            host
+        }
+        _ => name,
+    };
+    is_canonical_host(name)
 }
 
 fn shown(text: &str) -> String {

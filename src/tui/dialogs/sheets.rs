@@ -128,9 +128,14 @@ fn command_title(request: &ApprovalRequest) -> Option<String> {
 fn covered(request: &ApprovalRequest, scope: &Scope) -> String {
     let shown =
         |line: &str| request.touches.iter().any(|touch| matches!(touch, Touch::Command { line: l, .. } if l == line));
+    let commands = request.touches.iter().filter(|touch| !matches!(touch, Touch::Host { .. })).count();
     match scope {
-        Scope::Command { line } if request.touches.len() == 1 && shown(line) && line.len() > 40 => {
+        Scope::Command { line } if commands == 1 && shown(line) && line.len() > 40 => {
             "run exactly this command line".to_owned()
+        }
+        Scope::Together { scopes } => {
+            let parts: Vec<String> = scopes.iter().map(|scope| covered(request, scope)).collect();
+            parts.join(" and ")
         }
         scope => single_line(&scope.to_string()),
     }
