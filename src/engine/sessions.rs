@@ -73,7 +73,6 @@ impl Actor {
             self.keep_interrupted(session, turn).await;
             self.fact(session, FactBody::TurnEnded { turn, outcome: TurnOutcome::Interrupted }).await;
         }
-        self.tell_foreign(session).await;
         self.tell_interrupted_restore(session).await;
         if broken > 0 {
             let text = format!("{broken} records of this session could not be read and were left out");
@@ -82,7 +81,8 @@ impl Actor {
         Ok(())
     }
 
-    /// Says that a session's folder is another than the one whose settings hold; once in a session.
+    /// Says that a session's folder is another than the one whose settings hold; once in a session, when it
+    /// matters: who only looks at a session adds nothing to it.
     async fn tell_foreign(&mut self, session: SessionId) {
         let Ok(live) = self.live(session) else { return };
         let text = "this session's folder is not the one that Kiln was started in: its settings and the trust in it do \
@@ -167,6 +167,7 @@ impl Actor {
             protocol: model.protocol,
         };
         self.fact(session, started).await;
+        self.tell_foreign(session).await;
         let provider = self.parts.registry.provider(&model.reference.provider).await;
         let project = state.project.clone();
         let root = match &project {
