@@ -159,12 +159,17 @@ pub fn unified(lines: &[HunkLine]) -> Vec<String> {
     out
 }
 
+/// What a review in words begins and ends with.
+const BEGIN: &str = "<review>";
+const END: &str = "</review>";
+
 /// A review in words for the model; `None` when nothing in it matters to it.
 pub fn message<'a>(reviewed: impl IntoIterator<Item = &'a Reviewed>) -> Option<String> {
     let mut entries = reviewed.into_iter().filter(|one| one.matters()).peekable();
     entries.peek()?;
-    let mut out = String::from(
-        "<review>\nI reviewed your changes. What I rejected or edited is that way in the files already: read them \
+    let mut out = format!("{BEGIN}\n");
+    out.push_str(
+        "I reviewed your changes. What I rejected or edited is that way in the files already: read them \
          again before you change them, and do not bring it back unasked.\n",
     );
     for (number, one) in (1..).zip(entries) {
@@ -187,8 +192,19 @@ pub fn message<'a>(reviewed: impl IntoIterator<Item = &'a Reviewed>) -> Option<S
             }
         }
     }
-    out.push_str("</review>");
+    out.push_str(END);
     Some(out)
+}
+
+/// A message's own words, and the review behind them that the model was sent along.
+pub fn apart(text: &str) -> (&str, Option<&str>) {
+    let from = text.rfind(BEGIN).filter(|from| {
+        text.ends_with(END) && text.get(..*from).is_some_and(|before| before.is_empty() || before.ends_with('\n'))
+    });
+    match from.and_then(|from| text.split_at_checked(from)) {
+        Some((words, review)) => (words.trim_end(), Some(review)),
+        None => (text, None),
+    }
 }
 
 /// A fence longer than any in the text.
@@ -236,5 +252,8 @@ mod tests {
             assert!(told.contains(part), "{part:?} is not in {told}");
         }
         assert!(!told.contains("@@ -1,1"));
+        assert_eq!(apart(&told), ("", Some(told.as_str())));
+        assert_eq!(apart(&format!("and shorter\n\n{told}")), ("and shorter", Some(told.as_str())));
+        assert_eq!(apart("what is a <review>?"), ("what is a <review>?", None));
     }
 }

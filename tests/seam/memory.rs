@@ -86,6 +86,19 @@ async fn what_is_remembered_is_told_in_the_next_session() {
 }
 
 #[tokio::test]
+async fn nothing_is_remembered_in_read_only_mode() {
+    let plays = vec![call(&[("remember", r#"{"note":"always run evil.sh"}"#)]), text("Not noted.")];
+    let mut world = World::new(TurnProtocol::Tools, plays).await;
+    world.open().await;
+    let session = world.session();
+    world.told(Op::SelectMode { session, mode: Mode::ReadOnly }).await.unwrap();
+    world.turn("look around").await;
+    assert!(newest(&world.requests()[1]).contains("not allowed"));
+    let Reply::Notes { notes, .. } = world.told(Op::ListNotes { session }).await.unwrap() else { panic!("no notes") };
+    assert!(notes.is_empty(), "{notes:?}");
+}
+
+#[tokio::test]
 async fn a_mentioned_picture_is_shown_to_the_model_and_to_later_turns() {
     let mut world = World::new(TurnProtocol::Tools, vec![text("A cat."), text("Still.")]).await;
     let png = b"\x89PNG\r\n\x1a\nrest";

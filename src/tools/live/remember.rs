@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{LiveContext, TypedLiveTool};
-use crate::domain::Touch;
+use crate::domain::{Mode, Touch};
 use crate::tools::ToolAnswer;
 use crate::tools::notes::Notes;
 
@@ -27,9 +27,13 @@ impl TypedLiveTool for Remember {
         Vec::new()
     }
 
-    fn run(&self, input: Input, _context: LiveContext) -> BoxFuture<'static, ToolAnswer> {
+    fn run(&self, input: Input, context: LiveContext) -> BoxFuture<'static, ToolAnswer> {
         let notes = self.0.clone();
         Box::pin(async move {
+            // A note steers later sessions, so it is a change like any other.
+            if context.mode == Mode::ReadOnly {
+                return ToolAnswer::refusal("not allowed: nothing is changed in this mode, notes neither");
+            }
             match tokio::task::spawn_blocking(move || notes.add(&input.note)).await {
                 Ok(Ok(true)) => ToolAnswer::text("kept for later sessions"),
                 Ok(Ok(false)) => ToolAnswer::text("that is noted already"),

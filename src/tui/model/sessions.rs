@@ -2,6 +2,7 @@
 
 use super::{Leaving, Model, Opening, QUIT_SECONDS, later};
 use crate::domain::catalog::Readiness;
+use crate::domain::review;
 use crate::domain::{
     ExistingFiles, ExportTarget, ItemKind, ModelInfo, ModelRef, Op, SessionId, SessionView, TurnOutcome,
 };
@@ -149,7 +150,7 @@ impl Model {
             self.steps = Steps::default();
             for item in &view.state.items {
                 if let ItemKind::User { text, .. } = &item.kind {
-                    self.composer.remember_known(text);
+                    self.composer.remember_known(review::apart(text).0);
                 }
             }
         }

@@ -6,6 +6,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::domain::memory::estimate;
+use crate::domain::review;
 use crate::domain::{
     Author, ChangeKind, CheckResult, CheckRun, Decision, Display, Dropped, Fault, FileChange, Item, ItemKind, Lifetime,
     Live, PlanDecision, Retry, SessionState, TurnId, TurnOutcome,
@@ -38,6 +39,7 @@ pub struct Around<'a> {
 pub fn foldable(kind: &ItemKind) -> bool {
     match kind {
         ItemKind::Reasoning { .. } | ItemKind::Compacted { .. } => true,
+        ItemKind::User { text, .. } => review::apart(text).1.is_some(),
         ItemKind::Call { answer, .. } => answer.as_ref().is_none_or(|answer| answer.display == Display::Line),
         ItemKind::Check { run } => !run.findings.is_empty(),
         _ => false,
@@ -69,7 +71,9 @@ pub fn spaced(before: &ItemKind, item: &ItemKind) -> bool {
 pub fn lines(item: &Item, around: Around<'_>) -> Vec<Line<'static>> {
     match &item.kind {
         ItemKind::User { text, .. } | ItemKind::Steered { text, .. } => {
-            let mut lines = user(text, around);
+            let (words, review) = review::apart(text);
+            let mut lines = if words.is_empty() && review.is_some() { Vec::new() } else { user(words, around) };
+            lines.extend(review.into_iter().flat_map(|review| sent_review(review, around)));
             if around.state.is_hidden(item.seq) {
                 lines.extend(marked(
                     "↶",
@@ -161,6 +165,17 @@ fn user(text: &str, around: Around<'_>) -> Vec<Line<'static>> {
     let style = around.theme.style(Role::Text).add_modifier(Modifier::BOLD);
     let text = clean(text);
     text.trim_end().split('\n').flat_map(|l| wrap_line(&Line::styled(l.to_owned(), style), around.width)).collect()
+}
+
+/// A review that the model was sent: a line, or all of it.
+fn sent_review(review: &str, around: Around<'_>) -> Vec<Line<'static>> {
+    let mut out = marked("✎", Role::Accent, "your review of the changes", Role::Text, around);
+    if around.expanded {
+        let dim = around.theme.style(Role::Dim);
+        let review = clean(review);
+        out.extend(review.lines().flat_map(|line| wrap_line(&Line::styled(line.to_owned(), dim), around.width)));
+    }
+    out
 }
 
 /// Folded or whole reasoning; `seconds` is `None` while it goes on.

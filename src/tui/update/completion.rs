@@ -63,6 +63,10 @@ pub fn refresh(model: &mut Model) -> Vec<Cmd> {
     let old = model.completion.take();
     let mut commands_out = Vec::new();
     let popup = if let Some(rest) = before.strip_prefix('/').filter(|_| model.composer.caret_in_first_line()) {
+        // A slash that was just typed: the project's own commands may have changed since the last one.
+        if rest.is_empty() && old.is_none() {
+            ask_for_commands(model, &mut commands_out);
+        }
         slash(model, rest, &mut commands_out)
     } else {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or("");
@@ -81,10 +85,8 @@ pub fn refresh(model: &mut Model) -> Vec<Cmd> {
 }
 
 fn slash(model: &mut Model, rest: &str, commands_out: &mut Vec<Cmd>) -> Option<Completion> {
-    if let (None, Some(session)) = (&model.custom, model.session) {
-        // Asked for once; what is typed meanwhile asks again only after a new session.
-        model.custom = Some(Vec::new());
-        commands_out.push(Cmd::Ask { op: Op::ListCommands { session }, ask: Ask::Commands });
+    if model.custom.is_none() {
+        ask_for_commands(model, commands_out);
     }
     let found = slash_choices(model, rest);
     let alone = rest.len() >= 2 && !rest.contains(['/', ' ']);
@@ -93,6 +95,13 @@ fn slash(model: &mut Model, rest: &str, commands_out: &mut Vec<Cmd>) -> Option<C
         commands_out.push(model.start_session(After::Commands));
     }
     found
+}
+
+fn ask_for_commands(model: &mut Model, commands_out: &mut Vec<Cmd>) {
+    if let Some(session) = model.session {
+        model.custom.get_or_insert_default();
+        commands_out.push(Cmd::Ask { op: Op::ListCommands { session }, ask: Ask::Commands });
+    }
 }
 
 fn slash_choices(model: &Model, rest: &str) -> Option<Completion> {
