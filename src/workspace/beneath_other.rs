@@ -11,6 +11,9 @@ use super::root::{Access, OpenFile, Permissions};
 use super::temporary_name;
 use crate::domain::{PathRefusal, ProjectPath};
 
+/// What is remembered of the file that was opened last.
+pub(super) type Near = ();
+
 /// The project's folder.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -78,6 +81,11 @@ impl Folder {
         let Some(found) = Self::regular(&full, path)? else { return Ok(None) };
         let file = File::open(&full).map_err(|error| WorkspaceError::sort(&error, path))?;
         Ok(Some(OpenFile { file, bytes: found.len(), access: Access::Plain }))
+    }
+
+    /// The same: nothing is remembered of the file before it.
+    pub(super) fn open_near(&self, path: &ProjectPath, _: &mut Near) -> Result<Option<OpenFile>, WorkspaceError> {
+        self.open_file(path)
     }
 
     pub(super) fn mode(&self, path: &ProjectPath) -> Result<Option<Access>, WorkspaceError> {

@@ -30,6 +30,9 @@ pub(super) struct Folder {
     way: Way,
 }
 
+/// The folder of the file that was opened last, by its path.
+pub(super) type Near = Option<(String, OwnedFd)>;
+
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens the folder `relative` (parts joined by `/`, checked as text before) below `root`.
@@ -117,8 +120,25 @@ impl Folder {
         if Self::regular(&parent, path)?.is_none() {
             return Ok(None);
         }
+        Self::open_in(&parent, path)
+    }
+
+    /// The same for a file that was just seen to be a regular one, near the one that was opened before it.
+    pub(super) fn open_near(&self, path: &ProjectPath, near: &mut Near) -> Result<Option<OpenFile>, WorkspaceError> {
+        let above = split(path).0;
+        if near.as_ref().is_none_or(|(known, _)| known != above) {
+            let Some(parent) = self.parent(path)? else { return Ok(None) };
+            *near = Some((above.to_owned(), parent));
+        }
+        match near {
+            Some((_, parent)) => Self::open_in(parent, path),
+            None => Ok(None),
+        }
+    }
+
+    fn open_in(parent: &OwnedFd, path: &ProjectPath) -> Result<Option<OpenFile>, WorkspaceError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&parent, split(path).1, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(parent, split(path).1, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(PathRefusal::Link(path.to_string()).into()),

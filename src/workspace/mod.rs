@@ -27,7 +27,7 @@ mod beneath;
 mod beneath;
 
 pub use error::WorkspaceError;
-pub use root::{Access, MAX_BYTES, OpenFile, Permissions, Root};
+pub use root::{Access, MAX_BYTES, OpenFile, Permissions, Reader, Root};
 pub use search::{Found, FoundKind, Onward, Visitor, Walked};
 pub use walk::{Listing, MAX_FILES};
 

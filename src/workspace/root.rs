@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::beneath::Folder;
+use super::beneath::{Folder, Near};
 use super::error::WorkspaceError;
 use super::search::{self, Visitor, Walked};
 use super::walk::{self, Listing};
@@ -43,6 +43,21 @@ pub struct Root {
     path: PathBuf,
 }
 
+/// Opens many files of a project. The folder of the last one stays open, for a search meets the files of a
+/// folder together.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    folder: &'a Folder,
+    near: Near,
+}
+
+impl Reader<'_> {
+    /// [`Root::open_file`] for a file that a walk has just come across.
+    pub fn open_file(&mut self, path: &ProjectPath) -> Result<Option<OpenFile>, WorkspaceError> {
+        self.folder.open_near(path, &mut self.near)
+    }
+}
+
 impl Root {
     /// Opens an existing folder.
     pub fn open(dir: &Path) -> Result<Self, WorkspaceError> {
@@ -74,6 +89,11 @@ impl Root {
     /// A file to be read bit by bit, of any size; `None` when there is no such file.
     pub fn open_file(&self, path: &ProjectPath) -> Result<Option<OpenFile>, WorkspaceError> {
         self.folder.open_file(path)
+    }
+
+    /// Opens files one after the other, as a search comes across them.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { folder: &self.folder, near: Near::default() }
     }
 
     /// The hash of a file's bytes; `None` when there is no such file.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::super::looking::{fits, not_there};
 use super::super::{ToolAnswer, ToolContext, TypedTool, place, reads};
 use crate::domain::{ProjectPath, Touch};
-use crate::workspace::{FoundKind, Onward, Root, Visitor};
+use crate::workspace::{FoundKind, Onward, Reader, Root, Visitor};
 
 /// Lines of matches (or files) in an answer where nothing else is asked for, and at most.
 const LIMIT: usize = 100;
@@ -107,7 +107,7 @@ fn search(input: &Input, root: &Root) -> Result<ToolAnswer, ToolAnswer> {
     let found: Mutex<Vec<InFile>> = Mutex::default();
     let (total, unread) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let visitor = || -> Visitor<'_> {
-        let mut searcher = searcher.clone();
+        let (mut searcher, mut reader) = (searcher.clone(), root.reader());
         let (only, total, unread, found, matcher) = (&only, &total, &unread, &found, &matcher);
         Box::new(move |entry| {
             if entry.kind != FoundKind::File || only.as_ref().is_some_and(|only| !only.is_match(entry.path.as_str())) {
@@ -117,7 +117,7 @@ fn search(input: &Input, root: &Root) -> Result<ToolAnswer, ToolAnswer> {
             if left == 0 {
                 return Onward::Stop;
             }
-            match in_file(root, entry.path, matcher, &mut searcher, input.mode, left) {
+            match in_file(&mut reader, entry.path, matcher, &mut searcher, input.mode, left) {
                 Ok(None) => {}
                 Ok(Some(file)) => {
                     total.fetch_add(file.count, Ordering::Relaxed);
@@ -186,14 +186,14 @@ fn searcher(input: &Input) -> Searcher {
 }
 
 fn in_file(
-    root: &Root,
+    reader: &mut Reader<'_>,
     path: ProjectPath,
     matcher: &RegexMatcher,
     searcher: &mut Searcher,
     mode: Mode,
     left: usize,
 ) -> Result<Option<InFile>, ()> {
-    let Some(open) = root.open_file(&path).map_err(drop)? else { return Ok(None) };
+    let Some(open) = reader.open_file(&path).map_err(drop)? else { return Ok(None) };
     let mut lines = Lines { mode, left, lines: Vec::new(), matches: Vec::new(), count: 0, binary: false };
     searcher.search_file(matcher, &open.file, &mut lines).map_err(drop)?;
     let Lines { lines, matches, count, binary, .. } = lines;
