@@ -265,7 +265,10 @@ impl SessionState {
     /// Files that the newest turn with changes left for a review, unless that is over.
     pub fn to_review(&self) -> Option<(TurnId, usize)> {
         let turn = self.undoable_turn().filter(|turn| self.review_finished.is_none_or(|done| done < *turn))?;
-        let changes = self.items.iter().filter_map(|item| match &item.kind {
+        // Asked for with every frame: a long conversation is not gone through.
+        let before = |item: &&Item| matches!(&item.kind, ItemKind::User { turn: other, .. } if *other < turn);
+        let items = self.items.iter().rev().take_while(|item| !before(item));
+        let changes = items.filter_map(|item| match &item.kind {
             ItemKind::Change { change } if change.turn == turn && change.author == Author::Model => Some(&change.path),
             _ => None,
         });
@@ -301,10 +304,7 @@ impl SessionState {
 
     /// The newest turn that changed files and was not undone.
     pub fn undoable_turn(&self) -> Option<TurnId> {
-        let told = self.items.iter().rev().find_map(|item| match &item.kind {
-            ItemKind::Change { change } if !self.undone.contains(&change.turn) => Some(change.turn),
-            _ => None,
-        });
+        let told = self.changes.values().map(|change| change.turn).max();
         // Programs change files without telling.
         let seen = self.checkpoints.iter().rev().find(|(turn, of)| of.changed > 0 && !self.undone.contains(turn));
         told.max(seen.map(|(turn, _)| *turn))
