@@ -4,6 +4,15 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+/// What kind of thing has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+    Link,
+    Special,
+}
+
 /// SHA-256 of the bytes of a file or of a folder's list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest32(pub [u8; 32]);
