@@ -34,7 +34,7 @@ pub(in crate::tools) struct Grep;
 /// files are left out.
 #[derive(Deserialize, JsonSchema)]
 pub(in crate::tools) struct Input {
-    /// A regular expression in Rust's syntax, such as `fn \w+_test` or `TODO|FIXME`.
+    /// A regular expression in Rust's syntax, such as `fn \w+_test` or `error|warning`.
     pattern: String,
     /// The folder or file to search; the whole project when absent.
     #[serde(default)]
