@@ -114,9 +114,9 @@ mod tests {
             ("SSH_AUTH_SOCK", "/run/agent"),
             ("LD_PRELOAD", "/tmp/x.so"),
             ("BASH_ENV", "/tmp/x"),
-            ("PATH", "/usr/bin:.:bin::/work/project/bin:/bin"),
+            ("PATH", "/usr/bin:.:bin::/home/x/project/bin:/bin"),
         ]);
-        let variables = environment(&own, Path::new("/work/project"));
+        let variables = environment(&own, Path::new("/home/x/project"));
         let get = |name: &str| variables.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!(get("HOME"), Some("/home/x"));
         assert_eq!(get("PATH"), Some("/usr/bin:/bin"));
