@@ -117,7 +117,7 @@ async fn a_mentioned_picture_is_shown_to_the_model_and_to_later_turns() {
     let request = world.requests()[0].clone();
     assert_eq!(pictures(&request), 2);
     assert!(newest(&request).contains("a picture, image/png, 12 bytes"), "{}", newest(&request));
-    assert!(!newest(&request).contains("<file path=\"/") || !newest(&request).contains("secret.txt\">"));
+    assert!(!newest(&request).contains("secret.txt\">"), "only pictures come from outside of the project");
     world.turn("and now?").await;
     assert_eq!(pictures(&world.requests()[1]), 2, "what was shown once stays in the conversation");
 }
